@@ -1,0 +1,68 @@
+# Everything Usher needs is installed into .venv from the hash-pinned locks.
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+export USHER_BASE_URL ?= http://127.0.0.1:$(PORT)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/run.stamp: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/dev.stamp ## Install everything, development tools included
+
+.PHONY: run
+run: .venv/run.stamp ## Set up, migrate and serve on 127.0.0.1:$(PORT)
+	@$(BIN)/usher db upgrade
+	@exec $(BIN)/usher serve --host 127.0.0.1 --port $(PORT)
+
+.PHONY: test
+test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
+
+.PHONY: chaos
+chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --chaos tests
+
+.PHONY: bench
+bench: .venv/dev.stamp ## Measure against the bare-stack yardstick (needs wrk)
+	@$(BIN)/python -m bench
+
+.PHONY: lint
+lint: .venv/dev.stamp ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: format
+format: .venv/dev.stamp ## Rewrite the code in the one format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: types
+types: .venv/dev.stamp ## Check types
+	@$(BIN)/mypy app tests bench migrations
+
+.PHONY: migration
+migration: .venv/dev.stamp ## Write the next migration from the models: make migration NAME=add_x
+	@$(BIN)/alembic revision --autogenerate -m "$(NAME)"
+
+.PHONY: lock
+lock: .venv/dev.stamp ## Recompute the hash-pinned locks from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches (never var/)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

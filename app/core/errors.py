@@ -1,0 +1,88 @@
+"""The one exception tree of Usher.
+
+Services raise these; `app.web.error_rendering` turns them into the shape of the protocol that was
+spoken. An error knows its HTTP status, a stable `code`, a public sentence that says what is wrong
+and how to mend it, and private context for the log. It must not know any protocol's body.
+"""
+
+from collections.abc import Mapping
+
+
+class UsherError(Exception):
+    """Base of all expected failures: `detail` is public, `context` goes to the log only."""
+
+    status = 500
+    code = "internal_error"
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, detail: str, *, code: str | None = None, **context: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.context = context
+        if code is not None:
+            self.code = code
+
+
+class BadRequestError(UsherError):
+    status = 400
+    code = "invalid_request"
+
+
+class UnauthenticatedError(UsherError):
+    status = 401
+    code = "unauthenticated"
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="usher"'}
+
+
+class ForbiddenError(UsherError):
+    status = 403
+    code = "forbidden"
+
+
+class NotFoundError(UsherError):
+    status = 404
+    code = "not_found"
+
+
+class ConflictError(UsherError):
+    status = 409
+    code = "conflict"
+
+
+class PreconditionFailedError(UsherError):
+    status = 412
+    code = "precondition_failed"
+
+
+class PayloadTooLargeError(UsherError):
+    status = 413
+    code = "payload_too_large"
+
+
+class UnsupportedMediaTypeError(UsherError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class UnprocessableError(UsherError):
+    status = 422
+    code = "unprocessable"
+
+
+class TooManyRequestsError(UsherError):
+    """The caller is over its rate; `retry_after_seconds` is a whole number, as Okta demands."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after_seconds)}
+
+
+class UnavailableError(UsherError):
+    """A passing fault on our side; the caller may repeat the same request."""
+
+    status = 503
+    code = "unavailable"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
