@@ -1,0 +1,19 @@
+"""Where time comes from. Services get a `Clock`; nothing else reads the system's."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-22T09:30:00.123456Z`: fixed width, so that text order is time order."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

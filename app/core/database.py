@@ -1,0 +1,149 @@
+"""The database below everything: engine, column types, transactions of SQLite.
+
+It knows two dialects and nothing of tenants (`tenancy.py`) or of what is stored.
+"""
+
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Uuid,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+POOL_SIZE = 16
+SQLITE_BUSY_TIMEOUT_MS = 5_000
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# Ids are their 36-character text in Python and the database's own UUID where it has one.
+Id = Uuid(as_uuid=False)
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC both ways; SQLite drops the zone, so it is put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    # The dialect argument is part of SQLAlchemy's signature.
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value if value is None else value.astimezone(UTC)
+        raise ValueError("A time without a zone reached the database.")
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class FairLock:
+    """A lock that is handed over in the order of asking.
+
+    SQLite's own waiting polls, so under load a writer can starve; with one server process this lock
+    keeps the writers in line instead.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def acquire(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def release(self) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
+class Database:
+    """One engine; `connect` hands out a connection that is already inside its transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.dialect = self.engine.dialect.name
+        self._writer = FairLock()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.dialect == "sqlite"
+
+    def connect(self, *, write: bool) -> Connection:
+        connection = self.engine.connect()
+        if self.is_sqlite:
+            connection = connection.execution_options(usher_write=write)
+        return connection
+
+    def lock_writer(self) -> None:
+        if self.is_sqlite:
+            self._writer.acquire()
+
+    def unlock_writer(self) -> None:
+        if self.is_sqlite:
+            self._writer.release()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, pool_size=POOL_SIZE, max_overflow=0, pool_use_lifo=True, hide_parameters=True
+        )
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin them deferred.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads before it writes fails at once when another has written meanwhile,
+    # whatever the busy timeout; writing requests therefore take the write lock at their start.
+    write = connection.get_execution_options().get("usher_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
