@@ -54,6 +54,12 @@ class PreconditionFailedError(UsherError):
     code = "precondition_failed"
 
 
+class ConcurrentUpdateError(ConflictError):
+    """Somebody else changed the same object first; the whole request is worth repeating."""
+
+    code = "concurrent_update"
+
+
 class PayloadTooLargeError(UsherError):
     status = 413
     code = "payload_too_large"

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import Connection, CursorResult, Executable, Insert, select
+from sqlalchemy import Connection, CursorResult, Executable, select
 
 from app.core.clock import Clock
 from app.core.context import Caller
@@ -92,11 +92,10 @@ class UnitOfWork:
         self._fence(statement)
         return self.connection.execute(statement, {**(parameters or {}), "org_id": self.org_id})
 
-    def insert_all(self, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert any number of rows, each stamped with the entered organization."""
-        if rows:
-            self._fence(statement)
-            self.connection.execute(statement, [{**row, "org_id": self.org_id} for row in rows])
+    def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+        """Run one fenced statement for each of one or more rows, each stamped with the organization."""
+        self._fence(statement)
+        return self.connection.execute(statement, [{**row, "org_id": self.org_id} for row in rows])
 
     def add(self, event: Event) -> None:
         self._events.append(event)

@@ -1,0 +1,241 @@
+"""Groups and who is in them. Membership is rows, never a list that is read and written back.
+
+A change costs the same in an empty group and in one of 100,000: only the named people are touched,
+and the group row itself, which is locked first so that parallel changes queue up and none is lost.
+Locks are taken in the order users, groups, principals.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.core.batches import batches
+from app.core.errors import BadRequestError, ConflictError, NotFoundError, PreconditionFailedError
+from app.core.tenancy import ORG_ID
+from app.core.text import fold
+from app.core.unit_of_work import UnitOfWork
+from app.directory.events import GroupCreated, GroupDeleted, GroupUpdated, MembersChanged
+from app.directory.models import groups, memberships, users
+from app.directory.profile import Attributes
+from app.directory.users import Indexer
+
+_BY_ID = select(groups).where(
+    groups.c.org_id == ORG_ID, groups.c.id == bindparam("id"), groups.c.deleted_at.is_(None)
+)
+_LOCK = _BY_ID.with_for_update()
+_NAMESAKE = select(groups.c.id).where(
+    groups.c.org_id == ORG_ID,
+    groups.c.display_name_key == bindparam("key"),
+    groups.c.deleted_at.is_(None),
+)
+_INSERT = insert(groups)
+_UPDATE = (
+    update(groups)
+    .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("row_id"))
+    .values(
+        display_name=bindparam("new_display_name"),
+        display_name_key=bindparam("new_display_name_key"),
+        external_id=bindparam("new_external_id"),
+        attributes=bindparam("new_attributes"),
+        search=bindparam("new_search"),
+    )
+)
+_TOUCH = (
+    update(groups)
+    .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("row_id"))
+    .values(
+        member_count=groups.c.member_count + bindparam("growth"),
+        version=groups.c.version + 1,
+        last_modified_at=bindparam("moment"),
+    )
+)
+_TOMBSTONE = (
+    update(groups)
+    .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("row_id"))
+    .values(deleted_at=bindparam("moment"), member_count=0)
+)
+# The share lock makes a deletion of the same person wait, so that no tombstone becomes a member.
+_LIVING = (
+    select(users.c.id)
+    .where(
+        users.c.org_id == ORG_ID,
+        users.c.id.in_(bindparam("ids", expanding=True)),
+        users.c.deleted_at.is_(None),
+    )
+    .order_by(users.c.id)
+    .with_for_update(read=True)
+)
+_MEMBERS = select(memberships.c.user_id).where(
+    memberships.c.org_id == ORG_ID, memberships.c.group_id == bindparam("group_id")
+)
+# Both databases read this clause alike.
+_JOIN = upsert(memberships).on_conflict_do_nothing().returning(memberships.c.user_id)
+_LEAVE = (
+    delete(memberships)
+    .where(
+        memberships.c.org_id == ORG_ID,
+        memberships.c.group_id == bindparam("group_id"),
+        memberships.c.user_id.in_(bindparam("ids", expanding=True)),
+    )
+    .returning(memberships.c.user_id)
+)
+
+
+class UnknownMemberError(BadRequestError):
+    code = "unknown_member"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """Whom to add and remove; with `replace` the final members are exactly `add`."""
+
+    add: Sequence[str] = ()
+    remove: Sequence[str] = ()
+    replace: bool = False
+
+
+NO_CHANGE = MemberChange()
+
+
+class GroupService:
+    def __init__(self, uow: UnitOfWork, index: Indexer) -> None:
+        self._uow = uow
+        self._index = index
+
+    def get(self, group_id: str) -> Row[Any]:
+        row = self._uow.execute(_BY_ID, {"id": group_id}).first()
+        if row is None:
+            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
+        return row
+
+    def create(self, attributes: Attributes, members: Sequence[str]) -> str:
+        """Create a group with its first members; raises `ConflictError` on a taken displayName."""
+        uow = self._uow
+        joining = self._living(members)
+        columns = self._columns(attributes)
+        self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
+        group_id = uow.ids.new()
+        uow.execute(
+            _INSERT,
+            {
+                **columns,
+                "id": group_id,
+                "member_count": len(joining),
+                "version": 1,
+                "created_at": uow.now,
+                "last_modified_at": uow.now,
+            },
+        )
+        uow.add(GroupCreated(group_id, {"display_name": attributes["displayName"]}))
+        added = self._join(group_id, joining)
+        if added:
+            uow.add(MembersChanged(group_id, added=added))
+        return group_id
+
+    def update(
+        self,
+        group_id: str,
+        *,
+        attributes: Attributes | None = None,
+        members: MemberChange = NO_CHANGE,
+        expected_version: int | None = None,
+    ) -> None:
+        """Change attributes, members or both; what is already so changes nothing.
+
+        Raises `UnknownMemberError`, `NotFoundError`, `ConflictError` on a taken displayName, and
+        `PreconditionFailedError` when `expected_version` is no longer the group's.
+        """
+        uow = self._uow
+        joining = self._living(members.add)
+        group = uow.execute(_LOCK, {"id": group_id}).first()
+        if group is None:
+            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
+        if expected_version not in (None, group.version):
+            raise PreconditionFailedError("The group has changed since the version in If-Match.")
+        leaving = members.remove
+        if members.replace:
+            present = set(uow.execute(_MEMBERS, {"group_id": group_id}).scalars())
+            leaving = sorted(present.difference(joining))
+            joining = sorted(set(joining).difference(present))
+        removed = self._leave(group_id, leaving)
+        added = self._join(group_id, joining)
+        renamed = attributes is not None and self._store(group, attributes)
+        if added or removed or renamed:
+            values = {"row_id": group_id, "growth": len(added) - len(removed), "moment": uow.now}
+            uow.execute(_TOUCH, values)
+        if added or removed:
+            uow.add(MembersChanged(group_id, added=added, removed=removed))
+
+    def delete(self, group_id: str) -> None:
+        """The group leaves a tombstone, so that a mapping can still show what it was for."""
+        uow = self._uow
+        group = uow.execute(_LOCK, {"id": group_id}).first()
+        if group is None:
+            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
+        present = sorted(uow.execute(_MEMBERS, {"group_id": group_id}).scalars())
+        removed = self._leave(group_id, present)
+        uow.execute(_TOMBSTONE, {"row_id": group_id, "moment": uow.now})
+        uow.add(GroupDeleted(group_id, {"display_name": group.display_name}))
+        if removed:
+            uow.add(MembersChanged(group_id, removed=removed))
+
+    def _store(self, group: Row[Any], attributes: Attributes) -> bool:
+        columns = self._columns(attributes)
+        if columns["attributes"] == group.attributes:
+            return False
+        if columns["display_name_key"] != group.display_name_key:
+            self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
+        values = {f"new_{name}": value for name, value in columns.items()}
+        self._uow.execute(_UPDATE, {**values, "row_id": group.id})
+        data: Mapping[str, Any] = {"display_name": attributes["displayName"]}
+        self._uow.add(GroupUpdated(group.id, data))
+        return True
+
+    def _refuse_namesake(self, key: str, display_name: str) -> None:
+        if self._uow.execute(_NAMESAKE, {"key": key}).first() is not None:
+            raise ConflictError(
+                f"A group with the displayName {display_name!r} exists already. "
+                "Link to that group or choose another name.",
+                code="display_name_taken",
+            )
+
+    def _living(self, user_ids: Sequence[str]) -> list[str]:
+        """The given people, sorted and locked; raises when one of them is not here."""
+        wanted = sorted(set(user_ids))
+        found: set[str] = set()
+        for batch in batches(wanted):
+            found.update(self._uow.execute(_LIVING, {"ids": list(batch)}).scalars())
+        unknown = [user_id for user_id in wanted if user_id not in found]
+        if unknown:
+            raise UnknownMemberError(
+                f"The member {unknown[0]!r} is not a user here ({len(unknown)} such in all). "
+                "Create the user first, then add it to the group."
+            )
+        return wanted
+
+    def _join(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
+        added: list[str] = []
+        for batch in batches(user_ids):
+            rows = [{"group_id": group_id, "user_id": user_id} for user_id in batch]
+            added.extend(self._uow.execute_many(_JOIN, rows).scalars())
+        return tuple(added)
+
+    def _leave(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
+        removed: list[str] = []
+        for batch in batches(user_ids):
+            values = {"group_id": group_id, "ids": list(batch)}
+            removed.extend(self._uow.execute(_LEAVE, values).scalars())
+        return tuple(removed)
+
+    def _columns(self, attributes: Attributes) -> dict[str, Any]:
+        return {
+            "display_name": attributes["displayName"],
+            "display_name_key": fold(attributes["displayName"]),
+            "external_id": attributes.get("externalId"),
+            "attributes": json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
+            "search": self._index(attributes),
+        }

@@ -1,0 +1,148 @@
+"""The shared nouns as tables: organizations, users, groups, memberships, principals, credentials.
+
+Every key is led by `org_id`. A user's SCIM attributes are stored twice, both written once at change
+time: `attributes` is the text that a SCIM answer sends, `search` is what filters compare (folded
+strings, instants of fixed width). Neither is read to decide anything about access; that is what
+`principals` is for.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    text,
+)
+
+from app.core.database import Id, Json, UtcDateTime
+from app.core.tenancy import scoped_table
+
+RIGHTS_MODES = ("union", "first")
+CREDENTIAL_KINDS = ("scim_token", "api_key")
+SEAT_STATES = ("assigned", "waitlisted", "suspended", "released")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """The text of a CHECK that stands in for a native enum."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+organizations = scoped_table(
+    "organizations",
+    Column("slug", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("rights_mode", String(8), nullable=False),
+    Column("mapping_version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint(one_of("rights_mode", RIGHTS_MODES), name="rights_mode"),
+)
+
+# One row for each person, which outlives deletion and re-creation in the IdP: spending counters,
+# personal limits and an administrator's block hang on it. `users` writes `active`, governance writes
+# the entitlement; every change raises `epoch`.
+principals = scoped_table(
+    "principals",
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("blocked", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("seat_state", String(16)),
+    Column("role_id", Id),
+    Column("surfaces", Json, nullable=False),
+    Column("models", Json),
+    Column("permissions", Json, nullable=False),
+    CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
+)
+
+users = scoped_table(
+    "users",
+    Column("id", Id, primary_key=True),
+    Column("principal_id", Id, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("user_name_key", Text, nullable=False),
+    Column("external_id", Text),
+    Column("display_name", Text),
+    Column("email", Text),
+    Column("email_key", Text),
+    # `active` is what holds; `idp_active` is what the IdP last said, which an administrator's block
+    # overrules without forgetting it.
+    Column("active", Boolean, nullable=False),
+    Column("idp_active", Boolean, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("search", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_modified_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    ForeignKeyConstraint(["org_id", "principal_id"], ["principals.org_id", "principals.id"]),
+)
+Index(
+    "uq_users_living_user_name_key",
+    users.c.org_id,
+    users.c.user_name_key,
+    unique=True,
+    postgresql_where=text("deleted_at IS NULL"),
+    sqlite_where=text("deleted_at IS NULL"),
+)
+# Tombstones are looked up by name too, which the partial index above cannot serve.
+Index("ix_users_org_id_user_name_key", users.c.org_id, users.c.user_name_key)
+Index("ix_users_org_id_external_id", users.c.org_id, users.c.external_id)
+Index("ix_users_org_id_email_key", users.c.org_id, users.c.email_key)
+Index("ix_users_org_id_principal_id", users.c.org_id, users.c.principal_id)
+
+groups = scoped_table(
+    "groups",
+    Column("id", Id, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("display_name_key", Text, nullable=False),
+    Column("external_id", Text),
+    Column("attributes", Text, nullable=False),
+    Column("search", Json, nullable=False),
+    Column("member_count", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_modified_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    CheckConstraint("member_count >= 0", name="member_count"),
+)
+Index(
+    "uq_groups_living_display_name_key",
+    groups.c.org_id,
+    groups.c.display_name_key,
+    unique=True,
+    postgresql_where=text("deleted_at IS NULL"),
+    sqlite_where=text("deleted_at IS NULL"),
+)
+Index("ix_groups_org_id_external_id", groups.c.org_id, groups.c.external_id)
+
+memberships = scoped_table(
+    "memberships",
+    Column("group_id", Id, primary_key=True),
+    Column("user_id", Id, primary_key=True),
+    ForeignKeyConstraint(["org_id", "group_id"], ["groups.org_id", "groups.id"]),
+    ForeignKeyConstraint(["org_id", "user_id"], ["users.org_id", "users.id"]),
+)
+Index("ix_memberships_org_id_user_id", memberships.c.org_id, memberships.c.user_id)
+
+# SCIM tokens and API keys. Two secrets may be live at once, so that a rotation fails no request.
+credentials = scoped_table(
+    "credentials",
+    Column("id", Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("previous_secret_hash", String(64)),
+    Column("previous_expires_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    CheckConstraint(one_of("kind", CREDENTIAL_KINDS), name="kind"),
+)

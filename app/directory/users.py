@@ -1,0 +1,274 @@
+"""People: created, changed, switched off and on, deleted.
+
+Whoever writes a user goes through here, whichever door they came in by, so that the principal, the
+tombstone rules and the events are the same for all. It must not know SCIM messages, seats or
+sessions; those act on the events. Locks are taken in the order users, groups, principals.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+
+from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.events import (
+    MembersChanged,
+    UserCreated,
+    UserDeactivated,
+    UserDeleted,
+    UserReactivated,
+    UserUpdated,
+)
+from app.directory.models import groups, memberships, principals, users
+from app.directory.profile import PROFILE_COLUMNS, Attributes, Profile
+
+Indexer = Callable[[Attributes], dict[str, Any]]
+
+_JOINED = users.join(
+    principals,
+    and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
+)
+_BY_ID = (
+    select(users, principals.c.blocked, principals.c.seat_state)
+    .select_from(_JOINED)
+    .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
+)
+# A living namesake refuses the create; a tombstone that still owns its principal hands it over.
+_NAMESAKES = (
+    select(users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked)
+    .select_from(_JOINED)
+    .where(
+        users.c.org_id == ORG_ID,
+        or_(
+            and_(users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)),
+            and_(
+                or_(
+                    users.c.user_name_key == bindparam("key"),
+                    users.c.external_id == bindparam("external_id"),
+                ),
+                users.c.deleted_at.is_not(None),
+                principals.c.user_id == users.c.id,
+            ),
+        ),
+    )
+    .order_by(users.c.deleted_at.desc())
+    .limit(20)
+)
+_INSERT = insert(users)
+_INSERT_PRINCIPAL = insert(principals)
+_INHERIT_PRINCIPAL = (
+    update(principals)
+    .where(
+        principals.c.org_id == ORG_ID,
+        principals.c.id == bindparam("principal_id"),
+        principals.c.user_id == bindparam("tombstone_id"),
+    )
+    .values(user_id=bindparam("user_id"), active=bindparam("is_active"), epoch=principals.c.epoch + 1)
+)
+_CHANGEABLE = (*PROFILE_COLUMNS, "active", "idp_active", "attributes", "search", "last_modified_at")
+_UPDATE = (
+    update(users)
+    .where(
+        users.c.org_id == ORG_ID,
+        users.c.id == bindparam("row_id"),
+        users.c.version == bindparam("row_version"),
+        users.c.deleted_at.is_(None),
+    )
+    .values(version=users.c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGEABLE})
+)
+_TOMBSTONE = (
+    update(users)
+    .where(users.c.org_id == ORG_ID, users.c.id == bindparam("row_id"), users.c.deleted_at.is_(None))
+    .values(deleted_at=bindparam("moment"), active=False, idp_active=False)
+)
+_SET_ACCESS = (
+    update(principals)
+    .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("principal_id"))
+    .values(active=bindparam("is_active"), blocked=bindparam("is_blocked"), epoch=principals.c.epoch + 1)
+    .returning(principals.c.seat_state)
+)
+_LEAVE_GROUPS = (
+    delete(memberships)
+    .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id"))
+    .returning(memberships.c.group_id)
+)
+_GROUPS_OF = (
+    select(groups.c.id)
+    .where(
+        groups.c.org_id == ORG_ID,
+        groups.c.id.in_(
+            select(memberships.c.group_id).where(
+                memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id")
+            )
+        ),
+    )
+    .order_by(groups.c.id)
+    .with_for_update()
+)
+_SHRINK_GROUPS = (
+    update(groups)
+    .where(groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        member_count=groups.c.member_count - 1,
+        version=groups.c.version + 1,
+        last_modified_at=bindparam("moment"),
+    )
+)
+
+
+class UserService:
+    """`index` turns attributes into the document that filters search (see `app.wiring`)."""
+
+    def __init__(self, uow: UnitOfWork, index: Indexer) -> None:
+        self._uow = uow
+        self._index = index
+
+    def get(self, user_id: str) -> Row[Any]:
+        """The living user with `blocked` and `seat_state`; raises `NotFoundError`."""
+        row = self._uow.execute(_BY_ID, {"id": user_id}).first()
+        if row is None:
+            raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
+        return row
+
+    def create(self, attributes: Attributes, *, active: bool) -> str:
+        """Create a user from SCIM attributes (RFC 7643 section 4.1) and answer the new id.
+
+        Raises `ConflictError` when a living user has the same folded userName. Matches no other
+        attribute: an e-mail address is data, not an identity.
+        """
+        uow = self._uow
+        user_id = uow.ids.new()
+        profile = Profile.of(attributes)
+        rows = uow.execute(
+            _NAMESAKES, {"key": profile.user_name_key, "external_id": profile.external_id}
+        ).all()
+        if any(row.deleted_at is None for row in rows):
+            raise ConflictError(
+                f"A user with the userName {profile.user_name!r} exists already. "
+                "Update or reactivate that user instead.",
+                code="user_name_taken",
+            )
+        effective = active and not (rows and rows[0].blocked)
+        principal_id = self._take_principal(user_id, rows[0] if rows else None, active=effective)
+        uow.execute(
+            _INSERT,
+            {
+                **self._columns(attributes, profile, active=effective, idp_active=active),
+                "id": user_id,
+                "principal_id": principal_id,
+                "version": 1,
+                "created_at": uow.now,
+            },
+        )
+        data = {"user_name": profile.user_name, "active": effective}
+        uow.add(UserCreated(user_id, data))
+        return user_id
+
+    def _take_principal(self, user_id: str, tombstone: Row[Any] | None, *, active: bool) -> str:
+        if tombstone is not None:
+            values = {
+                "principal_id": tombstone.principal_id,
+                "tombstone_id": tombstone.id,
+                "user_id": user_id,
+                "is_active": active,
+            }
+            if self._uow.execute(_INHERIT_PRINCIPAL, values).rowcount == 1:
+                return str(tombstone.principal_id)
+        self._uow.execute(
+            _INSERT_PRINCIPAL,
+            {
+                "id": user_id,
+                "user_id": user_id,
+                "active": active,
+                "blocked": False,
+                "epoch": 1,
+                "surfaces": [],
+                "permissions": [],
+            },
+        )
+        return user_id
+
+    def update(
+        self, user: Row[Any], attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
+    ) -> None:
+        """Store new attributes over the given row; raises `ConcurrentUpdateError` if it moved.
+
+        `idp_active` is what the IdP says; an administrator's block keeps the person inactive all the
+        same. `changed` names the attributes for the audit log.
+        """
+        self._store(user, attributes, idp_active=idp_active, blocked=user.blocked)
+        if changed - {"active"}:
+            self._uow.add(UserUpdated(user.id, {"changed": sorted(changed - {"active"})}))
+
+    def block(self, user: Row[Any]) -> None:
+        """An administrator switches the person off; the IdP's `active: true` does not lift it."""
+        self._override(user, blocked=True)
+
+    def unblock(self, user: Row[Any]) -> None:
+        """Lift the block; the person is as active as the IdP last said."""
+        if not user.idp_active:
+            raise ConflictError(
+                "The identity provider has this person inactive; reactivate them there.",
+                code="inactive_in_idp",
+            )
+        self._override(user, blocked=False)
+
+    def _override(self, user: Row[Any], *, blocked: bool) -> None:
+        if user.blocked != blocked:
+            attributes = json.loads(user.attributes)
+            self._store(user, attributes, idp_active=user.idp_active, blocked=blocked)
+
+    def _store(self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool) -> None:
+        active = idp_active and not blocked
+        columns = self._columns(attributes, Profile.of(attributes), active=active, idp_active=idp_active)
+        values = {f"new_{name}": value for name, value in columns.items()}
+        result = self._uow.execute(_UPDATE, {**values, "row_id": user.id, "row_version": user.version})
+        if result.rowcount != 1:
+            raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
+        if active != user.active or blocked != user.blocked:
+            self._set_access(user, active=active, blocked=blocked)
+
+    def _columns(
+        self, attributes: Attributes, profile: Profile, *, active: bool, idp_active: bool
+    ) -> dict[str, Any]:
+        document = {**attributes, "active": active}
+        return {
+            **asdict(profile),
+            "active": active,
+            "idp_active": idp_active,
+            "attributes": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+            "search": self._index(document),
+            "last_modified_at": self._uow.now,
+        }
+
+    def _set_access(self, user: Row[Any], *, active: bool, blocked: bool) -> None:
+        """The principal first, then the event: whoever handles it finds the person already off."""
+        values = {"principal_id": user.principal_id, "is_active": active, "is_blocked": blocked}
+        seat_state = self._uow.execute(_SET_ACCESS, values).scalar_one()
+        if active == user.active:
+            self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
+            return
+        event = UserReactivated if active else UserDeactivated
+        data = {"by_administrator": True} if blocked != user.blocked else {}
+        self._uow.add(event(user.id, data, principal_id=user.principal_id, seat_state=seat_state))
+
+    def delete(self, user_id: str) -> None:
+        """Leave a tombstone: gone from every answer, its principal kept for a return."""
+        user = self.get(user_id)
+        uow = self._uow
+        if uow.execute(_TOMBSTONE, {"row_id": user.id, "moment": uow.now}).rowcount != 1:
+            raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
+        uow.execute(_GROUPS_OF, {"user_id": user.id}).all()
+        left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
+        if left:
+            uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
+        values = {"principal_id": user.principal_id, "is_active": False, "is_blocked": user.blocked}
+        seat_state = uow.execute(_SET_ACCESS, values).scalar_one()
+        data = {"user_name": user.user_name}
+        uow.add(UserDeleted(user.id, data, principal_id=user.principal_id, seat_state=seat_state))
+        for group_id in left:
+            uow.add(MembersChanged(group_id, removed=(user.id,)))
