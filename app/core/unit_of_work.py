@@ -100,14 +100,19 @@ class UnitOfWork:
     def add(self, event: Event) -> None:
         self._events.append(event)
 
-    def commit(self, dispatch: Callable[[Event], None]) -> None:
-        """Let every event take effect, then commit; any failure leaves the rollback to the caller."""
-        handled = 0
+    def commit(self, dispatch: Callable[[Event], None], record: Callable[[Sequence[Event]], None]) -> None:
+        """Let every event take effect, record them all, then commit.
+
+        Any failure leaves the rollback to the caller, and nothing has happened.
+        """
+        handled: list[Event] = []
         while self._events:
-            handled += 1
-            if handled > MAX_EVENTS:
+            if len(handled) == MAX_EVENTS:
                 raise RuntimeError(f"One transaction raised more than {MAX_EVENTS} events.")
-            dispatch(self._events.popleft())
+            handled.append(self._events.popleft())
+            dispatch(handled[-1])
+        if handled:
+            record(handled)
         if self._connection is not None:
             self._connection.commit()
 

@@ -193,7 +193,7 @@ class CredentialService:
         uow.execute(_REVOKE, {"row_id": credential_id, "moment": uow.now})
         uow.add(CredentialRevoked(credential_id, {"kind": kind, "name": credential.name}))
 
-    def list(self, kind: str) -> Sequence[Row[Any]]:
+    def all(self, kind: str) -> Sequence[Row[Any]]:
         return self._uow.execute(_LIST, {"kind": kind}).all()
 
     def _get(self, kind: str, credential_id: str) -> Row[Any]:

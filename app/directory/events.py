@@ -57,10 +57,10 @@ class UserUpdated(ObjectEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccessEvent(ObjectEvent):
-    """A change of the person's access; `seat_state` is what the principal showed before it."""
+    """A change of the person's access, with the seat and role that the principal showed before it."""
 
-    principal_id: str = ""
     seat_state: str | None = None
+    role_id: str | None = None
 
     target_type: ClassVar[str] = "user"
 

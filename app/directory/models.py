@@ -56,9 +56,11 @@ principals = scoped_table(
     Column("role_id", Id),
     Column("surfaces", Json, nullable=False),
     Column("models", Json),
+    Column("denied_models", Json, nullable=False),
     Column("permissions", Json, nullable=False),
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
+Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)
 
 users = scoped_table(
     "users",

@@ -89,7 +89,7 @@ _SET_ACCESS = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("principal_id"))
     .values(active=bindparam("is_active"), blocked=bindparam("is_blocked"), epoch=principals.c.epoch + 1)
-    .returning(principals.c.seat_state)
+    .returning(principals.c.seat_state, principals.c.role_id)
 )
 _LEAVE_GROUPS = (
     delete(memberships)
@@ -187,7 +187,9 @@ class UserService:
                 "blocked": False,
                 "epoch": 1,
                 "surfaces": [],
+                "models": [],
                 "permissions": [],
+                "denied_models": [],
             },
         )
         return user_id
@@ -248,13 +250,13 @@ class UserService:
     def _set_access(self, user: Row[Any], *, active: bool, blocked: bool) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
         values = {"principal_id": user.principal_id, "is_active": active, "is_blocked": blocked}
-        seat_state = self._uow.execute(_SET_ACCESS, values).scalar_one()
+        before = self._uow.execute(_SET_ACCESS, values).one()
         if active == user.active:
             self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
             return
         event = UserReactivated if active else UserDeactivated
         data = {"by_administrator": True} if blocked != user.blocked else {}
-        self._uow.add(event(user.id, data, principal_id=user.principal_id, seat_state=seat_state))
+        self._uow.add(event(user.id, data, seat_state=before.seat_state, role_id=before.role_id))
 
     def delete(self, user_id: str) -> None:
         """Leave a tombstone: gone from every answer, its principal kept for a return."""
@@ -267,8 +269,8 @@ class UserService:
         if left:
             uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
         values = {"principal_id": user.principal_id, "is_active": False, "is_blocked": user.blocked}
-        seat_state = uow.execute(_SET_ACCESS, values).scalar_one()
+        before = uow.execute(_SET_ACCESS, values).one()
         data = {"user_name": user.user_name}
-        uow.add(UserDeleted(user.id, data, principal_id=user.principal_id, seat_state=seat_state))
+        uow.add(UserDeleted(user.id, data, seat_state=before.seat_state, role_id=before.role_id))
         for group_id in left:
             uow.add(MembersChanged(group_id, removed=(user.id,)))

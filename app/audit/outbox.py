@@ -1,0 +1,115 @@
+"""Work promised by a commit: put down in its transaction, done at least once afterwards.
+
+A message is leased by a conditional update before its handler runs, so a killed worker's message
+comes back when the lease ends. A handler that fails is tried again later and later, then the
+message is set aside as dead, where `/metrics` counts it and nothing behind it waits.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+
+from app.audit.models import outbox_messages
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+
+LEASE = timedelta(seconds=60)
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 300, 1_800, 7_200, 18_000))
+CLAIM = 50
+
+_INSERT = insert(outbox_messages)
+_due = (
+    select(outbox_messages.c.id)
+    .where(
+        outbox_messages.c.org_id == ORG_ID,
+        outbox_messages.c.state == "pending",
+        outbox_messages.c.available_at <= bindparam("moment"),
+    )
+    .order_by(outbox_messages.c.available_at, outbox_messages.c.id)
+    .limit(CLAIM)
+)
+_HAS_DUE = _due.limit(1)
+_CLAIM = (
+    update(outbox_messages)
+    .where(
+        outbox_messages.c.org_id == ORG_ID,
+        outbox_messages.c.id.in_(_due.with_for_update(skip_locked=True)),
+    )
+    .values(
+        lease_id=bindparam("lease"),
+        available_at=bindparam("lease_ends_at"),
+        attempts=outbox_messages.c.attempts + 1,
+    )
+    .returning(outbox_messages)
+)
+_mine = (
+    outbox_messages.c.org_id == ORG_ID,
+    outbox_messages.c.id == bindparam("row_id"),
+    outbox_messages.c.lease_id == bindparam("lease"),
+)
+_DONE = delete(outbox_messages).where(*_mine)
+_FAILED = (
+    update(outbox_messages)
+    .where(*_mine)
+    .values(
+        state=bindparam("new_state"),
+        available_at=bindparam("retry_at"),
+        last_error=bindparam("error"),
+        lease_id=None,
+    )
+)
+_COUNT = (
+    select(outbox_messages.c.state, func.count().label("messages"))
+    .where(outbox_messages.c.org_id == ORG_ID)
+    .group_by(outbox_messages.c.state)
+)
+
+
+class Outbox:
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    def put(self, kind: str, payload: Mapping[str, Any]) -> None:
+        uow = self._uow
+        values = {
+            "id": uow.ids.new(),
+            "kind": kind,
+            "payload": dict(payload),
+            "state": "pending",
+            "created_at": uow.now,
+            "available_at": uow.now,
+            "attempts": 0,
+        }
+        uow.execute(_INSERT, values)
+
+    def has_work(self) -> bool:
+        return self._uow.execute(_HAS_DUE, {"moment": self._uow.now}).first() is not None
+
+    def claim(self) -> Sequence[Row[Any]]:
+        """Lease the messages that are due; nobody else gets them until the lease ends."""
+        uow = self._uow
+        values = {"moment": uow.now, "lease": uow.ids.new(), "lease_ends_at": uow.now + LEASE}
+        return sorted(uow.execute(_CLAIM, values).all(), key=lambda row: str(row.id))
+
+    def done(self, message: Row[Any]) -> None:
+        self._uow.execute(_DONE, {"row_id": message.id, "lease": message.lease_id})
+
+    def failed(self, message: Row[Any], error: str) -> None:
+        """Put the message off, or aside once it has been tried often enough."""
+        uow = self._uow
+        is_dead = message.attempts > len(RETRY_DELAYS)
+        delay = timedelta(0) if is_dead else RETRY_DELAYS[message.attempts - 1]
+        values = {
+            "row_id": message.id,
+            "lease": message.lease_id,
+            "new_state": "dead" if is_dead else "pending",
+            "retry_at": uow.now + delay,
+            "error": error[:1_000],
+        }
+        uow.execute(_FAILED, values)
+
+    def count(self) -> dict[str, int]:
+        """How many messages are `pending` and `dead`."""
+        return {row.state: row.messages for row in self._uow.execute(_COUNT)}

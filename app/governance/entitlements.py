@@ -1,0 +1,207 @@
+"""Applies the resolver's decision to any set of people: one, a group of 50,000, everybody.
+
+Each batch locks its people first and reads policy, memberships and seats afterwards, so that two
+parallel changes of the same person cannot both decide on what the other has not seen. Losses always
+happen here, in the caller's transaction. Locks go groups, principals, seats, seat pool.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, update
+
+from app.core.batches import batches
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.models import memberships, principals
+from app.governance.events import EntitlementChange, EntitlementsChanged
+from app.governance.models import seats
+from app.governance.policy import load_policy
+from app.governance.resolver import NOTHING, Entitlement, Source, resolve
+from app.governance.seat_pool import SeatPool
+
+HOLDING = ("assigned", "suspended")
+
+_PEOPLE = (
+    select(principals)
+    .where(principals.c.org_id == ORG_ID, principals.c.user_id.in_(bindparam("ids", expanding=True)))
+    .order_by(principals.c.id)
+    .with_for_update()
+)
+_MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
+    memberships.c.org_id == ORG_ID, memberships.c.user_id.in_(bindparam("ids", expanding=True))
+)
+_SEATS = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
+_SET_RIGHTS = (
+    update(principals)
+    .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("for_user_id"))
+    .values(
+        seat_state=bindparam("new_seat_state"),
+        role_id=bindparam("new_role_id"),
+        surfaces=bindparam("new_surfaces"),
+        models=bindparam("new_models"),
+        permissions=bindparam("new_permissions"),
+        denied_models=bindparam("new_denied_models"),
+        epoch=principals.c.epoch + 1,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person had and what the resolver says now."""
+
+    person: Row[Any]
+    seat: Row[Any] | None
+    entitlement: Entitlement
+
+    @property
+    def state(self) -> str | None:
+        return self.seat.state if self.seat is not None else None
+
+    @property
+    def loses_seat(self) -> bool:
+        return not self.entitlement.wants_seat and self.state not in (None, "released")
+
+    @property
+    def needs_seat(self) -> bool:
+        return self.entitlement.wants_seat and self.state in (None, "released")
+
+
+class EntitlementService:
+    def __init__(self, uow: UnitOfWork, pool: SeatPool) -> None:
+        self._uow = uow
+        self._pool = pool
+
+    def refresh(self, user_ids: Iterable[str]) -> None:
+        """Decide again for these people and make it so; unchanged people cost no write."""
+        for batch in batches(sorted(set(user_ids))):
+            self._apply(self.decide(batch))
+
+    def withdraw(self, user_ids: Sequence[str]) -> None:
+        """Inactive people lose every source; the same step as `refresh`, without asking the policy."""
+        for batch in batches(sorted(user_ids)):
+            ids = {"ids": list(batch)}
+            found = {row.user_id: row for row in self._uow.execute(_SEATS, ids)}
+            people = self._uow.execute(_PEOPLE, ids).all()
+            self._apply([Decision(person, found.get(person.user_id), NOTHING) for person in people])
+
+    def decide(self, user_ids: Sequence[str]) -> list[Decision]:
+        """What the resolver says of these people now, in the order of their principals."""
+        uow = self._uow
+        ids = {"ids": list(user_ids)}
+        people = uow.execute(_PEOPLE, ids).all()
+        policy = load_policy(uow)
+        group_ids: dict[str, set[str]] = {}
+        for row in uow.execute(_MEMBERSHIPS, ids):
+            group_ids.setdefault(row.user_id, set()).add(row.group_id)
+        found = {row.user_id: row for row in uow.execute(_SEATS, ids)}
+        decisions = []
+        for person in people:
+            seat = found.get(person.user_id)
+            entitlement = NOTHING
+            if person.active:
+                manual_role_id = seat.manual_role_id if seat is not None else None
+                mine = frozenset(group_ids.get(person.user_id, ()))
+                entitlement = resolve(policy, mine, manual_role_id)
+            decisions.append(Decision(person, seat, entitlement))
+        return decisions
+
+    def _apply(self, decisions: Sequence[Decision]) -> None:
+        self._release([decision for decision in decisions if decision.loses_seat])
+        self._keep([d for d in decisions if not d.loses_seat and not d.needs_seat])
+        self._grant([decision for decision in decisions if decision.needs_seat])
+
+    def _release(self, decisions: Sequence[Decision]) -> None:
+        if not decisions:
+            return
+        self._write(decisions, "released", "seat.released")
+        self._pool.release(sum(decision.state in HOLDING for decision in decisions))
+
+    def _keep(self, decisions: Sequence[Decision]) -> None:
+        for state in ("assigned", "waitlisted", "suspended", "released", None):
+            same = [decision for decision in decisions if decision.state == state]
+            self._write([decision for decision in same if _differs(decision)], state, "entitlement.changed")
+
+    def _grant(self, decisions: Sequence[Decision]) -> None:
+        if not decisions:
+            return
+        ordered = sorted(decisions, key=lambda d: (d.entitlement.waiting_rank, d.person.user_id))
+        count = self._pool.take(len(ordered))
+        self._write(ordered[:count], "assigned", "seat.assigned")
+        self._write(ordered[count:], "waitlisted", "seat.waitlisted")
+
+    def _write(self, decisions: Sequence[Decision], state: str | None, action: str) -> None:
+        """Seat rows, principal rows and the event for people who all end in the same seat state."""
+        if not decisions:
+            return
+        uow = self._uow
+        seated = [d for d in decisions if d.seat is not None or d.entitlement.wants_seat]
+        self._pool.store_seats([self._seat_row(decision, state) for decision in seated])
+        uow.execute_many(_SET_RIGHTS, [_rights_row(decision, state) for decision in decisions])
+        changes = [
+            EntitlementChange(
+                decision.person.user_id,
+                action,
+                {
+                    "role_id": decision.entitlement.role_id,
+                    "previous_role_id": decision.person.role_id,
+                    "sources": [source_dict(source) for source in decision.entitlement.sources],
+                },
+            )
+            for decision in decisions
+        ]
+        uow.add(EntitlementsChanged(tuple(changes)))
+
+    def _seat_row(self, decision: Decision, state: str | None) -> dict[str, Any]:
+        entitlement, seat = decision.entitlement, decision.seat
+        keeps_manual = seat is not None and decision.person.active
+        return {
+            "user_id": decision.person.user_id,
+            "state": state or "released",
+            "role_id": entitlement.role_id,
+            "surfaces": list(entitlement.surfaces),
+            "sources": [source_dict(source) for source in entitlement.sources],
+            "manual_role_id": seat.manual_role_id if seat is not None and keeps_manual else None,
+            "reason": seat.reason if seat is not None and keeps_manual else None,
+            "since": seat.since if seat is not None and seat.state == state else self._uow.now,
+            "waiting_rank": entitlement.waiting_rank,
+        }
+
+
+def source_dict(source: Source) -> dict[str, Any]:
+    """A seat's source as it is stored and shown, ids bare."""
+    return {"type": source.type, "group_id": source.group_id, "mapping_id": source.mapping_id}
+
+
+def _rights_row(decision: Decision, state: str | None) -> dict[str, Any]:
+    entitlement = decision.entitlement
+    return {
+        "for_user_id": decision.person.user_id,
+        "new_seat_state": state,
+        "new_role_id": entitlement.role_id,
+        "new_surfaces": list(entitlement.surfaces),
+        "new_models": None if entitlement.models is None else list(entitlement.models),
+        "new_permissions": list(entitlement.permissions),
+        "new_denied_models": list(entitlement.denied_models),
+    }
+
+
+def _differs(decision: Decision) -> bool:
+    """Whether anything that a reader can see would change."""
+    person, entitlement, seat = decision.person, decision.entitlement, decision.seat
+    shown = _rights_row(decision, decision.state)
+    stored = {
+        "for_user_id": person.user_id,
+        "new_seat_state": person.seat_state,
+        "new_role_id": person.role_id,
+        "new_surfaces": person.surfaces,
+        "new_models": person.models,
+        "new_permissions": person.permissions,
+        "new_denied_models": person.denied_models,
+    }
+    sources = [source_dict(source) for source in entitlement.sources]
+    return shown != stored or (
+        seat is not None and (seat.sources != sources or seat.waiting_rank != entitlement.waiting_rank)
+    )

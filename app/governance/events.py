@@ -1,0 +1,57 @@
+"""What can happen to roles, mappings and seats."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from app.core.events import AuditEntry, Event
+from app.directory.events import ObjectEvent
+
+
+class RoleCreated(ObjectEvent):
+    action = "role.created"
+    target_type = "role"
+
+
+class RoleUpdated(ObjectEvent):
+    action = "role.updated"
+    target_type = "role"
+
+
+class RoleDeleted(ObjectEvent):
+    action = "role.deleted"
+    target_type = "role"
+
+
+class MappingsChanged(ObjectEvent):
+    """The ordered list as it is now; `id` is the organization's."""
+
+    action = "group_mappings.changed"
+    target_type = "org"
+
+
+class SeatPoolChanged(ObjectEvent):
+    action = "seat_pool.changed"
+    target_type = "org"
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementChange:
+    """One person's outcome; `action` is `seat.assigned`, `seat.released`, … or `entitlement.changed`."""
+
+    user_id: str
+    action: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementsChanged(Event):
+    """Seats, roles or rights of any number of people, decided in one step."""
+
+    changes: tuple[EntitlementChange, ...]
+
+    action: ClassVar[str] = "entitlements.changed"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        for change in self.changes:
+            yield AuditEntry(change.action, "user", change.user_id, change.data)

@@ -1,0 +1,69 @@
+"""Reads an organization's roles and ordered mappings as values for the resolver."""
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.models import groups, organizations
+from app.governance.models import group_mappings, roles
+from app.governance.resolver import GroupMapping, Policy, Role
+
+_ROLES = select(roles).where(roles.c.org_id == ORG_ID).order_by(roles.c.id)
+_MAPPINGS = (
+    select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
+)
+_RIGHTS_MODE = select(organizations.c.rights_mode).where(organizations.c.org_id == ORG_ID)
+_IS_MAPPED = (
+    select(group_mappings.c.id)
+    .where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == bindparam("group_id"))
+    .limit(1)
+)
+_LOCK_GROUPS = (
+    select(groups.c.id, groups.c.deleted_at)
+    .where(groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(groups.c.id)
+    .with_for_update()
+)
+
+
+def load_mappings(uow: UnitOfWork) -> list[GroupMapping]:
+    return [
+        GroupMapping(row.id, row.position, row.group_id, row.role_id, row.seat_on)
+        for row in uow.execute(_MAPPINGS)
+    ]
+
+
+def load_policy(uow: UnitOfWork) -> Policy:
+    """The policy as it stands; read it only after locking the people that it is applied to."""
+    return Policy(
+        rights_mode=uow.execute(_RIGHTS_MODE).scalar_one(),
+        mappings=load_mappings(uow),
+        roles={row.id: _role(row) for row in uow.execute(_ROLES)},
+    )
+
+
+def is_mapped(uow: UnitOfWork, group_id: str) -> bool:
+    """Whether a group gives anything; the caller holds the group's row, as do changes of mappings."""
+    return uow.execute(_IS_MAPPED, {"group_id": group_id}).first() is not None
+
+
+def lock_groups(uow: UnitOfWork, group_ids: set[str]) -> set[str]:
+    """Hold off changes of membership; answers the groups that are living."""
+    if not group_ids:
+        return set()
+    rows = uow.execute(_LOCK_GROUPS, {"ids": sorted(group_ids)})
+    return {row.id for row in rows if row.deleted_at is None}
+
+
+def _role(row: Row[Any]) -> Role:
+    return Role(
+        id=row.id,
+        name=row.name,
+        surfaces=tuple(row.surfaces),
+        models=None if row.models is None else tuple(row.models),
+        permissions=tuple(row.permissions),
+        denies=frozenset(row.denies),
+        seat=row.seat,
+    )

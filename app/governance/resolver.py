@@ -1,0 +1,161 @@
+"""The only place where rights are decided: a pure function from memberships and mappings to rights.
+
+It must not know a database, a clock or a request; given the same inputs in any order of events it
+answers the same, with a reason for each mapping that was considered.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    id: str
+    name: str
+    surfaces: tuple[str, ...]
+    models: tuple[str, ...] | None
+    permissions: tuple[str, ...]
+    denies: frozenset[str]
+    seat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMapping:
+    """`position` counts from 1; `seat_on` is `provision` or `login`."""
+
+    id: str
+    position: int
+    group_id: str
+    role_id: str
+    seat_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an organization has decided, the same for all of its people."""
+
+    rights_mode: str
+    mappings: Sequence[GroupMapping]
+    roles: Mapping[str, Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What gives the seat: a mapped group, or an administrator (`manual`)."""
+
+    type: str
+    role_id: str
+    group_id: str | None = None
+    mapping_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What became of one mapping or manual seat: `decides`, `adds` or `loses`, and why."""
+
+    source: Source
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    role_id: str | None = None
+    surfaces: tuple[str, ...] = ()
+    models: tuple[str, ...] | None = ()
+    permissions: tuple[str, ...] = ()
+    denied_models: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    waiting_rank: int = 0
+    reasons: tuple[Reason, ...] = field(default=(), compare=False)
+
+    @property
+    def wants_seat(self) -> bool:
+        return bool(self.sources)
+
+
+NOTHING = Entitlement()
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    source: Source
+    role: Role
+    rank: int
+    gives_seat: bool
+
+
+def resolve(policy: Policy, group_ids: frozenset[str], manual_role_id: str | None) -> Entitlement:
+    """The rights of an active person who is a direct member of `group_ids`.
+
+    The role is that of the first matching mapping; a manual seat counts after all mappings. In mode
+    `union` every matching role adds its surfaces (if it gives a seat), models and permissions; in
+    mode `first` only the deciding one does. Denies of the roles that count win over what they allow.
+    """
+    matches = list(_matches(policy, group_ids, manual_role_id))
+    if not matches:
+        return NOTHING
+    first = matches[0]
+    counting = matches if policy.rights_mode == "union" else _first_with_manual(matches)
+    roles = [match.role for match in counting]
+    denies = frozenset[str]().union(*(role.denies for role in roles))
+    seated = [match for match in counting if match.gives_seat]
+    models = (
+        None if any(role.models is None for role in roles) else _united(role.models or () for role in roles)
+    )
+    return Entitlement(
+        role_id=first.role.id,
+        surfaces=_allowed((match.role.surfaces for match in counting if _may_use(match)), denies),
+        models=None if models is None else _allowed([models], denies),
+        permissions=_allowed((role.permissions for role in roles), denies),
+        denied_models=tuple(sorted(denies)) if models is None else (),
+        sources=tuple(match.source for match in seated),
+        waiting_rank=min((match.rank for match in seated), default=0),
+        reasons=tuple(_reasons(matches, counting)),
+    )
+
+
+def _matches(policy: Policy, group_ids: frozenset[str], manual_role_id: str | None) -> Iterable[_Match]:
+    for mapping in policy.mappings:
+        if mapping.group_id in group_ids:
+            role = policy.roles[mapping.role_id]
+            source = Source("group", role.id, mapping.group_id, mapping.id)
+            gives_seat = role.seat and mapping.seat_on == "provision"
+            yield _Match(source, role, mapping.position, gives_seat)
+    if manual_role_id is not None:
+        role = policy.roles[manual_role_id]
+        yield _Match(Source("manual", role.id), role, len(policy.mappings) + 1, gives_seat=True)
+
+
+def _first_with_manual(matches: Sequence[_Match]) -> list[_Match]:
+    # A manual seat is somebody's explicit word: a mapping before it decides the rights, but must
+    # not take the seat away.
+    last = matches[-1]
+    return [matches[0], last] if last is not matches[0] and last.source.type == "manual" else [matches[0]]
+
+
+def _may_use(match: _Match) -> bool:
+    return match.role.seat or match.source.type == "manual"
+
+
+def _united(parts: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({item for part in parts for item in part}))
+
+
+def _allowed(parts: Iterable[Iterable[str]], denies: frozenset[str]) -> tuple[str, ...]:
+    return tuple(item for item in _united(parts) if item not in denies)
+
+
+def _reasons(matches: Sequence[_Match], counting: Sequence[_Match]) -> Iterable[Reason]:
+    for match in matches:
+        if match is matches[0]:
+            outcome, text = "decides", f"first in order: its role {match.role.name!r} is the role"
+        elif match in counting:
+            outcome, text = "adds", f"adds the rights of role {match.role.name!r}"
+        else:
+            outcome, text = "loses", "a mapping before it decides (rights_mode is 'first')"
+        if outcome != "loses" and not match.gives_seat:
+            text += "; no seat: " + (
+                "the seat comes at the first sign-in" if match.role.seat else "the role has none"
+            )
+        yield Reason(match.source, outcome, text)

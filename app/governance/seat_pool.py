@@ -1,0 +1,165 @@
+"""The one door through which every seat is taken and given back.
+
+Assigned seats never pass the pool's quantity: the counter moves by conditional update and a CHECK
+stands behind it. Who does not fit waits, in mapping order and then in the order of asking, and moves
+up when a place is freed or bought. Nobody is ever evicted.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.audit.outbox import Outbox
+from app.core.batches import BATCH, batches
+from app.core.errors import ConflictError
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.models import principals
+from app.governance.events import EntitlementChange, EntitlementsChanged, SeatPoolChanged
+from app.governance.models import seat_pools, seats
+
+HAND_OVER = "seat_pool.hand_over"
+
+_OPEN = upsert(seat_pools).values(quantity=None, assigned=0).on_conflict_do_nothing()
+_CURRENT = select(seat_pools).where(seat_pools.c.org_id == ORG_ID)
+_LOCK = _CURRENT.with_for_update()
+_TAKE = (
+    update(seat_pools)
+    .where(
+        seat_pools.c.org_id == ORG_ID,
+        or_(
+            seat_pools.c.quantity.is_(None),
+            seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity,
+        ),
+    )
+    .values(assigned=seat_pools.c.assigned + bindparam("count"))
+)
+_GIVE_BACK = (
+    update(seat_pools)
+    .where(seat_pools.c.org_id == ORG_ID)
+    .values(assigned=seat_pools.c.assigned - bindparam("count"))
+    .returning(seat_pools.c.quantity, seat_pools.c.assigned)
+)
+_RESIZE = update(seat_pools).where(seat_pools.c.org_id == ORG_ID).values(quantity=bindparam("new_quantity"))
+_seat = upsert(seats)
+_STORE = _seat.on_conflict_do_update(
+    index_elements=["org_id", "user_id"],
+    set_={
+        name: _seat.excluded[name]
+        for name in (
+            "state",
+            "role_id",
+            "surfaces",
+            "sources",
+            "manual_role_id",
+            "reason",
+            "since",
+            "waiting_rank",
+        )
+    },
+)
+# People whom another transaction is deciding about at this moment are passed over; the outbox
+# message that is left behind comes back for them.
+_NEXT = (
+    select(seats.c.user_id, seats.c.role_id)
+    .select_from(
+        seats.join(
+            principals,
+            and_(principals.c.org_id == seats.c.org_id, principals.c.user_id == seats.c.user_id),
+        )
+    )
+    .where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted", principals.c.active.is_(True))
+    .order_by(seats.c.waiting_rank, seats.c.since, seats.c.user_id)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True)
+)
+_IS_ANYBODY_WAITING = (
+    select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted").limit(1)
+)
+_ASSIGN_SEATS = (
+    update(seats)
+    .where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
+    .values(state="assigned", since=bindparam("moment"))
+)
+_ASSIGN_PRINCIPALS = (
+    update(principals)
+    .where(principals.c.org_id == ORG_ID, principals.c.user_id.in_(bindparam("ids", expanding=True)))
+    .values(seat_state="assigned", epoch=principals.c.epoch + 1)
+)
+
+
+class SeatPool:
+    def __init__(self, uow: UnitOfWork, outbox: Outbox) -> None:
+        self._uow = uow
+        self._outbox = outbox
+
+    def open(self) -> None:
+        """A new organization begins with an unlimited pool."""
+        self._uow.execute(_OPEN)
+
+    def current(self) -> Row[Any]:
+        return self._uow.execute(_CURRENT).one()
+
+    def take(self, count: int) -> int:
+        """Take up to `count` places and answer how many there were."""
+        uow = self._uow
+        if uow.execute(_TAKE, {"count": count}).rowcount == 1:
+            return count
+        pool = uow.execute(_LOCK).one()
+        places: int = max(0, min(count, pool.quantity - pool.assigned))
+        if places:
+            uow.execute(_TAKE, {"count": places})
+        return places
+
+    def release(self, count: int) -> None:
+        """Give places back and hand them to who waits."""
+        if count == 0:
+            return
+        pool = self._uow.execute(_GIVE_BACK, {"count": count}).one()
+        if pool.quantity is not None:
+            self.hand_over()
+
+    def resize(self, quantity: int | None) -> Row[Any]:
+        """Set the size, null for no limit; refuses one that would take seats away from people."""
+        uow = self._uow
+        pool = uow.execute(_LOCK).one()
+        if quantity is not None and quantity < pool.assigned:
+            raise ConflictError(
+                f"{pool.assigned} seats are assigned, so the pool cannot shrink to {quantity}. "
+                "Release seats first; nobody is evicted.",
+                code="seat_pool_in_use",
+            )
+        uow.execute(_RESIZE, {"new_quantity": quantity})
+        uow.add(SeatPoolChanged(uow.org_id, {"quantity": quantity, "previous": pool.quantity}))
+        self.hand_over()
+        return self.current()
+
+    def hand_over(self) -> None:
+        """Assign free places to the waiting list, in its order; what is left is promised to later."""
+        uow = self._uow
+        if uow.execute(_IS_ANYBODY_WAITING).first() is None:
+            return
+        pool = uow.execute(_LOCK).one()
+        places = BATCH if pool.quantity is None else min(BATCH, pool.quantity - pool.assigned)
+        if places <= 0:
+            return
+        chosen = uow.execute(_NEXT, {"count": places}).all()
+        if chosen:
+            ids = [row.user_id for row in chosen]
+            uow.execute(_TAKE, {"count": len(ids)})
+            uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
+            uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
+            changes = [
+                EntitlementChange(row.user_id, "seat.assigned", {"role_id": row.role_id, "waited": True})
+                for row in chosen
+            ]
+            uow.add(EntitlementsChanged(tuple(changes)))
+        is_full = pool.quantity is not None and pool.assigned + len(chosen) >= pool.quantity
+        if not is_full and uow.execute(_IS_ANYBODY_WAITING).first() is not None:
+            self._outbox.put(HAND_OVER, {})
+
+    def store_seats(self, rows: Sequence[dict[str, Any]]) -> None:
+        for batch in batches(rows):
+            self._uow.execute_many(_STORE, batch)
