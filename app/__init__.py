@@ -1,0 +1,32 @@
+"""Usher: the service between a company's identity provider and its AI tools."""
+
+from flask import Flask
+
+from app.core import logs
+from app.scim import routes as scim
+from app.scim import routes_discovery, routes_groups, routes_users
+from app.settings import Settings
+from app.web import error_rendering, health, requests, transaction
+from app.wiring import Container, Environment
+
+# Each of these modules registers its routes on the blueprint of its part by being imported.
+SCIM_ROUTES = (routes_discovery, routes_groups, routes_users)
+
+
+def create_app(settings: Settings, environment: Environment | None = None) -> Flask:
+    """The WSGI application over one container, found again as `app.extensions["usher"]`."""
+    container = Container(settings, environment)
+    # 1. Flask knows nothing of ours but the container.
+    app = Flask(__name__, static_folder=None)
+    app.extensions["usher"] = container
+    # 2. One log line and one request id for each request.
+    logs.configure(settings.log_level)
+    requests.install(app, container.environment.ids)
+    # 3. The routes, part by part.
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(scim.blueprint)
+    # 4. Each failure in the shape of its protocol.
+    error_rendering.install(app, {"/scim/": scim.render_scim_error})
+    # 5. One transaction around each view; last, because it wraps what is registered.
+    transaction.wrap_views(app, container.begin)
+    return app

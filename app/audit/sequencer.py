@@ -19,7 +19,11 @@ _UNSEQUENCED = (
     .limit(1)
 )
 _OPEN_HEAD = upsert(audit_heads).values(next_position=1).on_conflict_do_nothing()
-_HEAD = select(audit_heads.c.next_position).where(audit_heads.c.org_id == ORG_ID).with_for_update()
+_HEAD = (
+    select(audit_heads.c.next_position)
+    .where(audit_heads.c.org_id == ORG_ID)
+    .with_for_update(skip_locked=True)
+)
 _numbered = (
     select(audit_events.c.id, func.row_number().over(order_by=audit_events.c.id).label("nth"))
     .where(audit_events.c.org_id == ORG_ID, audit_events.c.position.is_(None))
@@ -47,10 +51,14 @@ class Sequencer:
         return self._uow.execute(_UNSEQUENCED).first() is not None
 
     def step(self) -> int:
-        """Place up to `STEP` entries and answer how many; the caller commits."""
+        """Place up to `STEP` entries and answer how many; none while somebody else is at it."""
         uow = self._uow
+        if not self.has_work():
+            return 0
         uow.execute(_OPEN_HEAD)
-        next_position = uow.execute(_HEAD).scalar_one()
+        next_position = uow.execute(_HEAD).scalar_one_or_none()
+        if next_position is None:
+            return 0
         placed = uow.execute(_PLACE, {"next_position": next_position}).rowcount
         if placed:
             uow.execute(_ADVANCE, {"placed": placed})

@@ -16,4 +16,6 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T09:30:00.123456Z`: fixed width, so that text order is time order."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = moment.astimezone(UTC)
+    # strftime does not pad years before 1000, which Entra's delta reads ask for.
+    return f"{utc.year:04}{utc:-%m-%dT%H:%M:%S.%f}Z"

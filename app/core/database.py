@@ -16,6 +16,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     MetaData,
+    String,
     Uuid,
     create_engine,
     event,
@@ -38,7 +39,7 @@ metadata = MetaData(
 )
 
 # Ids are their 36-character text in Python and the database's own UUID where it has one.
-Id = Uuid(as_uuid=False)
+Id = String(36).with_variant(Uuid(as_uuid=False), "postgresql")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 

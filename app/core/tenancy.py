@@ -2,26 +2,27 @@
 
 Tables made by `scoped_table` belong to organizations. Every statement that touches one is checked
 before its first run: each scoped table in it must be tied, by equality of `org_id`, to the bind
-parameter `:org_id`, which only `UnitOfWork` fills in. A statement that is not tied raises; it never
+parameter `:this_org_id`, which only `UnitOfWork` fills in. A statement that is not tied raises; it never
 runs unfenced. The second wall is PostgreSQL's row-level security, keyed on the setting
 `usher.org_id` of the transaction (see `migrations/`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from sqlalchemy import Alias, Delete, Executable, Insert, Join, Select, String, Table, Text, Update, bindparam
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Delete, Executable, Join, Select, String, Table, Text, Update, and_, bindparam, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, Grouping
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.core.database import Id, metadata
 
-ORG_ID: BindParameter[str] = bindparam("org_id", type_=Id)
+# In an UPDATE the name of a column cannot be the name of a parameter.
+ORG_ID: BindParameter[str] = bindparam("this_org_id", type_=Id)
 
 
 class UnfencedStatementError(Exception):
@@ -65,53 +66,59 @@ def _enter_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> 
 
 
 def check_fence(statement: Executable) -> None:
-    """Raise `UnfencedStatementError` unless every scoped table is tied to `:org_id`.
+    """Raise `UnfencedStatementError` unless every scoped table is tied to `:this_org_id`.
 
     Only conditions that must hold count: the terms of a WHERE or ON joined by AND, never a branch of
     an OR. An INSERT of plain values needs none, because `UnitOfWork` stamps its rows.
     """
     tables: set[object] = set()
     tied: dict[object, set[object]] = {}
-    for element in visitors.iterate(statement):  # type: ignore[arg-type]  # every Executable is traversible
-        tables.update(source for source in _sources(element) if _is_scoped(source))
+    for element in _walk(statement):
+        source = element.table if isinstance(element, SqlColumn) else element
+        if _is_scoped(source):
+            tables.add(source)
         for left, right in _required_equalities(element):
             tied.setdefault(left, set()).add(right)
             tied.setdefault(right, set()).add(left)
-    loose = sorted(str(table) for table in tables - _reachable("org_id", tied))
+    if isinstance(statement, Insert):
+        tables -= {source for source in tables if _is_target(source, statement)}
+        if statement.select is not None:
+            check_fence(statement.select)
+    loose = sorted(str(table) for table in tables - _reachable(ORG_ID, tied))
     if loose:
-        raise UnfencedStatementError(f"Not pinned to an organization: {', '.join(loose)} in {statement}")
+        raise UnfencedStatementError(f"Not pinned to an organization: {', '.join(loose)}.")
+
+
+def _walk(statement: Any) -> Iterator[Any]:
+    """Every element of the statement; an alias of a table stands for itself, not for the table."""
+    waiting = [statement]
+    while waiting:
+        element = waiting.pop()
+        yield element
+        if isinstance(element, Select) and element._setup_joins:  # noqa: SLF001 - has no public name
+            raise UnfencedStatementError(
+                "Write joins as select_from(a.join(b, …)), where they can be checked."
+            )
+        if not isinstance(element, Table | SqlColumn) and not _is_scoped(element):
+            waiting.extend(element.get_children())
 
 
 def _is_scoped(source: object) -> bool:
-    # A subquery or CTE is checked through the tables inside it; an alias stands for its table.
-    table = getattr(source, "element", source)
+    table = source.element if isinstance(source, Alias) else source
     return isinstance(table, Table) and bool(table.info.get("scoped"))
 
 
-def _sources(element: object) -> Iterator[object]:
-    """The tables and aliases that this element itself reads or changes."""
-    if isinstance(element, Select):
-        froms: list[object] = list(element.get_final_froms())
-        while froms:
-            source = froms.pop()
-            if isinstance(source, Join):
-                froms += [source.left, source.right]
-            else:
-                yield source
-    elif isinstance(element, Update | Delete):
-        yield element.table
-        # The further tables of UPDATE … FROM show only in its conditions.
-        for part in visitors.iterate(and_(true(), *element._where_criteria)):  # noqa: SLF001 - no public list
-            if isinstance(part, SqlColumn):
-                yield part.table
+def _is_target(source: object, statement: Insert) -> bool:
+    # ON CONFLICT DO UPDATE names the rejected row as an alias of the table.
+    return source is statement.table or (isinstance(source, Alias) and source.name == "excluded")
 
 
 def _required_equalities(element: object) -> Iterator[tuple[object, object]]:
     terms: list[object] = []
-    if isinstance(element, Select):
-        terms += [element.whereclause, *_on_clauses(element.get_final_froms())]
-    elif isinstance(element, Update | Delete):
+    if isinstance(element, Select | Update | Delete):
         terms.append(element.whereclause)
+    elif isinstance(element, Join):
+        terms.append(element.onclause)
     while terms:
         term = terms.pop()
         if isinstance(term, BooleanClauseList) and term.operator is operators.and_:
@@ -124,16 +131,9 @@ def _required_equalities(element: object) -> Iterator[tuple[object, object]]:
                 yield left, right
 
 
-def _on_clauses(froms: Sequence[object]) -> Iterator[object]:
-    for source in froms:
-        if isinstance(source, Join):
-            yield source.onclause
-            yield from _on_clauses([source.left, source.right])
-
-
 def _org_side(side: object) -> object:
     if isinstance(side, BindParameter):
-        return "org_id" if side.key == "org_id" else None
+        return ORG_ID if side.key == ORG_ID.key else None
     return getattr(side, "table", None) if getattr(side, "name", None) == "org_id" else None
 
 

@@ -1,7 +1,7 @@
 """One transaction, one organization, one queue of events.
 
 Services run their statements through `execute`, which fences them (`tenancy.py`) and fills in
-`:org_id`. Nothing here knows what the events cause: `commit` hands them to the given dispatcher,
+`:this_org_id`. Nothing here knows what the events cause: `commit` hands them to the given dispatcher,
 inside the transaction, before it commits.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import Connection, CursorResult, Executable, select
+from sqlalchemy import Connection, CursorResult, Executable, Insert, select
 
 from app.core.clock import Clock
 from app.core.context import Caller
@@ -42,6 +42,7 @@ class UnitOfWork:
         self._connection: Connection | None = None
         self._org_id: str | None = None
         self._events: deque[Event] = deque()
+        self._handled: list[Event] = []
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +63,7 @@ class UnitOfWork:
     def enter(self, org_id: str) -> None:
         """Bind this transaction to one organization, in code and in row-level security."""
         if self.dialect == "postgresql":
-            self.connection.execute(_ENTER, {"org_id": org_id})
+            self.connection.execute(_ENTER, {ORG_ID.key: org_id})
         self.entered(org_id)
 
     def entered(self, org_id: str) -> None:
@@ -90,29 +91,33 @@ class UnitOfWork:
     ) -> CursorResult[Any]:
         """Run one fenced statement of the entered organization."""
         self._fence(statement)
-        return self.connection.execute(statement, {**(parameters or {}), "org_id": self.org_id})
+        return self.connection.execute(statement, {**(parameters or {}), **self._stamp(statement)})
 
     def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
         """Run one fenced statement for each of one or more rows, each stamped with the organization."""
         self._fence(statement)
-        return self.connection.execute(statement, [{**row, "org_id": self.org_id} for row in rows])
+        stamp = self._stamp(statement)
+        return self.connection.execute(statement, [{**row, **stamp} for row in rows])
 
     def add(self, event: Event) -> None:
         self._events.append(event)
+
+    def settle(self, dispatch: Callable[[Event], None]) -> None:
+        """Let every event so far take effect now; what they were is remembered for `commit`."""
+        while self._events:
+            if len(self._handled) == MAX_EVENTS:
+                raise RuntimeError(f"One transaction raised more than {MAX_EVENTS} events.")
+            self._handled.append(self._events.popleft())
+            dispatch(self._handled[-1])
 
     def commit(self, dispatch: Callable[[Event], None], record: Callable[[Sequence[Event]], None]) -> None:
         """Let every event take effect, record them all, then commit.
 
         Any failure leaves the rollback to the caller, and nothing has happened.
         """
-        handled: list[Event] = []
-        while self._events:
-            if len(handled) == MAX_EVENTS:
-                raise RuntimeError(f"One transaction raised more than {MAX_EVENTS} events.")
-            handled.append(self._events.popleft())
-            dispatch(handled[-1])
-        if handled:
-            record(handled)
+        self.settle(dispatch)
+        if self._handled:
+            record(self._handled)
         if self._connection is not None:
             self._connection.commit()
 
@@ -120,6 +125,7 @@ class UnitOfWork:
         """End the transaction; what was not committed is rolled back, also after a failed commit."""
         connection, self._connection = self._connection, None
         self._events.clear()
+        self._handled.clear()
         if connection is None:
             return
         try:
@@ -128,6 +134,9 @@ class UnitOfWork:
             connection.close()
             if self._write:
                 self._database.unlock_writer()
+
+    def _stamp(self, statement: Executable) -> dict[str, str]:
+        return {"org_id" if isinstance(statement, Insert) else ORG_ID.key: self.org_id}
 
     @staticmethod
     def _fence(statement: Executable) -> None:

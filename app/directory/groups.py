@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.batches import batches
-from app.core.errors import BadRequestError, ConflictError, NotFoundError, PreconditionFailedError
+from app.core.errors import BadRequestError, ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -143,11 +143,11 @@ class GroupService:
         attributes: Attributes | None = None,
         members: MemberChange = NO_CHANGE,
         expected_version: int | None = None,
-    ) -> None:
-        """Change attributes, members or both; what is already so changes nothing.
+    ) -> int:
+        """Change attributes, members or both and answer the version; what is already so changes nothing.
 
         Raises `UnknownMemberError`, `NotFoundError`, `ConflictError` on a taken displayName, and
-        `PreconditionFailedError` when `expected_version` is no longer the group's.
+        `ConcurrentUpdateError` when `expected_version` is no longer the group's.
         """
         uow = self._uow
         joining = self._living(members.add)
@@ -155,7 +155,8 @@ class GroupService:
         if group is None:
             raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
         if expected_version not in (None, group.version):
-            raise PreconditionFailedError("The group has changed since the version in If-Match.")
+            raise ConcurrentUpdateError("The group was changed by another request at the same moment.")
+        version: int = group.version
         leaving = members.remove
         if members.replace:
             present = set(uow.execute(_MEMBERS, {"group_id": group_id}).scalars())
@@ -167,8 +168,10 @@ class GroupService:
         if added or removed or renamed:
             values = {"row_id": group_id, "growth": len(added) - len(removed), "moment": uow.now}
             uow.execute(_TOUCH, values)
+            version += 1
         if added or removed:
             uow.add(MembersChanged(group_id, added=added, removed=removed))
+        return version
 
     def delete(self, group_id: str) -> None:
         """The group leaves a tombstone, so that a mapping can still show what it was for."""

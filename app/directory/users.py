@@ -33,7 +33,7 @@ _JOINED = users.join(
     and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
 )
 _BY_ID = (
-    select(users, principals.c.blocked, principals.c.seat_state)
+    select(*(column for column in users.c if column.name != "search"), principals.c.blocked)
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
 )
@@ -128,7 +128,7 @@ class UserService:
         self._index = index
 
     def get(self, user_id: str) -> Row[Any]:
-        """The living user with `blocked` and `seat_state`; raises `NotFoundError`."""
+        """The living user with `blocked`; raises `NotFoundError`."""
         row = self._uow.execute(_BY_ID, {"id": user_id}).first()
         if row is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")

@@ -8,7 +8,7 @@ up when a place is freed or bought. Nobody is ever evicted.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
@@ -78,6 +78,9 @@ _NEXT = (
 _IS_ANYBODY_WAITING = (
     select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted").limit(1)
 )
+_COUNT_WAITING = (
+    select(func.count()).select_from(seats).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
+)
 _ASSIGN_SEATS = (
     update(seats)
     .where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
@@ -101,6 +104,10 @@ class SeatPool:
 
     def current(self) -> Row[Any]:
         return self._uow.execute(_CURRENT).one()
+
+    def waiting(self) -> int:
+        """How many people wait for a place."""
+        return int(self._uow.execute(_COUNT_WAITING).scalar_one())
 
     def take(self, count: int) -> int:
         """Take up to `count` places and answer how many there were."""

@@ -1,0 +1,86 @@
+"""`usher serve` and `usher worker`: the processes that stay."""
+
+import os
+import signal
+import sys
+import tempfile
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core import logs
+from app.core.context import SYSTEM, Caller
+from app.directory.organizations import OrganizationService
+from app.settings import Settings
+from app.wiring import Container, build_worker
+
+THREADS = 8
+BACKLOG = 1024
+# A request line or header block above this is refused before it costs anything.
+HEADER_BYTES = 16_384
+EXIT_USAGE = 2
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Server processes; SQLite serves with one.")
+@click.option("--no-worker", is_flag=True, help="Run no background work in the server.")
+def serve(host: str, port: int, workers: int, *, no_worker: bool) -> None:
+    """Serve HTTP, and do the background work beside it."""
+    settings = Settings.from_environment(os.environ)
+    if make_url(settings.database_url).get_backend_name() == "sqlite" and workers > 1:
+        click.echo("usher: SQLite is served by one process; use --workers 1, or PostgreSQL.", err=True)
+        sys.exit(EXIT_USAGE)
+    # The server's processes read their settings for themselves.
+    os.environ["USHER_WORKERS"] = str(workers)
+    os.environ["USHER_WORKER"] = str(not no_worker)
+    if workers > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="usher-metrics-")
+    _welcome(settings, host, port)
+    Granian(
+        "app.serving:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=workers,
+        blocking_threads=THREADS,
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BYTES),
+        log_enabled=True,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=30,
+    ).serve()
+
+
+@click.command()
+def worker() -> None:
+    """Do only the background work, in a process of its own."""
+    settings = Settings.from_environment(os.environ)
+    logs.configure(settings.log_level)
+    running = build_worker(Container(settings))
+    signal.signal(signal.SIGTERM, lambda *_: running.stop())
+    signal.signal(signal.SIGINT, lambda *_: running.stop())
+    running.run()
+
+
+def _welcome(settings: Settings, host: str, port: int) -> None:
+    click.echo(f"Usher serves on http://{host}:{port} (SCIM at {settings.base_url}/scim/v2)", err=True)
+    container = Container(settings)
+    try:
+        with container.begin(write=False, caller=Caller(SYSTEM, "serve")) as services:
+            if not services.get(OrganizationService).ids():
+                click.echo("No organization yet. Create one with:", err=True)
+                click.echo('  .venv/bin/usher org create acme --name "Acme Inc"', err=True)
+    except SQLAlchemyError:
+        click.echo("usher: The database is not ready; run usher db upgrade first.", err=True)
+        sys.exit(1)
+    finally:
+        container.database.dispose()

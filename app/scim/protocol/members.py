@@ -1,0 +1,128 @@
+"""Changes to a group's members as a difference, so that no list of members is ever loaded.
+
+Knows the forms in which Okta, Entra and JumpCloud name members; must not know whether they exist.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from app.scim.protocol import tolerances
+from app.scim.protocol.constants import MAX_MEMBERS, MAX_STRING_LENGTH
+from app.scim.protocol.errors import InvalidPathError, InvalidValueError, MutabilityError, excerpt
+from app.scim.protocol.nodes import Compare, Node, Or
+from app.scim.protocol.path import PatchPath
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanges:
+    """With `replace` the final set is exactly `add`; without it, `add` come in and `remove` go."""
+
+    replace: bool
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+
+
+def member_ids(value: Any) -> tuple[str, ...]:
+    """The ids a members value names, in order and once each.
+
+    Takes lists of objects, one object, and bare ids; JumpCloud sends objects with `value` alone, Okta
+    adds `display`, Entra adds `"$ref": null`. A nested group is named by its id like a person.
+    """
+    entries = [] if value is None else tolerances.single_object_as_list(value)
+    if len(entries) > MAX_MEMBERS:
+        raise InvalidValueError(f"The list has {len(entries)} members; a group holds at most {MAX_MEMBERS}.")
+    return tuple(dict.fromkeys(_member_id(entry) for entry in entries))
+
+
+def _member_id(entry: Any) -> str:
+    found = entry
+    if isinstance(entry, dict):
+        found = entry.get("value")
+        if found is None:
+            found = next((item for key, item in entry.items() if key.lower() == "value"), None)
+    if not isinstance(found, str) or not found:
+        raise InvalidValueError(
+            f"The member {excerpt(entry)} has no value. "
+            'Name each member like {"value": "<id of the user>"}.'
+        )
+    if len(found) > MAX_STRING_LENGTH:
+        raise InvalidValueError(f"The member {excerpt(found)} is longer than any id.")
+    return found
+
+
+class MemberFold:
+    """Folds operations on `members`, in their order, into one `MemberChanges`."""
+
+    def __init__(self) -> None:
+        self._touched = False
+        self._replace = False
+        # Dictionaries keep the order and find ids in constant time.
+        self._add: dict[str, None] = {}
+        self._remove: dict[str, None] = {}
+
+    def changes(self) -> MemberChanges | None:
+        """`None` when no operation named members."""
+        return MemberChanges(self._replace, tuple(self._add), tuple(self._remove)) if self._touched else None
+
+    def apply(self, op: str, target: PatchPath, value: Any) -> None:
+        if target.sub_attribute is not None:
+            # RFC 7643 section 4.2: sub-attributes of members are immutable.
+            raise MutabilityError(
+                f"members.{target.sub_attribute.name} cannot be changed. "
+                "Remove the member and add the right one."
+            )
+        self._touched = True
+        if target.value_filter is not None:
+            self._filtered(op, target.value_filter)
+        elif op == "add":
+            self._put(member_ids(value))
+        elif op == "replace":
+            self._set(member_ids(value))
+        elif value is None:
+            # RFC 7644 section 3.5.2.2: remove without a filter empties the attribute.
+            self._set(())
+        else:
+            self._listed(value)
+
+    def _listed(self, value: Any) -> None:
+        """Entra and JumpCloud remove with the path `members` and a list of values: only those go.
+
+        Pinned by `test_entra_remove_with_a_value_list_removes_only_those`.
+        """
+        self._drop(member_ids(value))
+
+    def _filtered(self, op: str, node: Node) -> None:
+        ids = tuple(_ids_of_filter(node))
+        if op != "remove":
+            raise MutabilityError(
+                'Members cannot be changed, only added and removed: add {"value": "<id>"} to members.'
+            )
+        self._drop(ids)
+
+    def _put(self, ids: Iterable[str]) -> None:
+        for member in ids:
+            self._remove.pop(member, None)
+            self._add[member] = None
+
+    def _drop(self, ids: Iterable[str]) -> None:
+        for member in ids:
+            self._add.pop(member, None)
+            if not self._replace:
+                self._remove[member] = None
+
+    def _set(self, ids: Iterable[str]) -> None:
+        self._replace = True
+        self._add = dict.fromkeys(ids)
+        self._remove = {}
+
+
+def _ids_of_filter(node: Node) -> Iterable[str]:
+    """Okta and Entra select members by id, `members[value eq "x"]`, several joined by `or`."""
+    if isinstance(node, Or):
+        for term in node.nodes:
+            yield from _ids_of_filter(term)
+    elif isinstance(node, Compare) and node.op == "eq" and node.path.leaf.name == "value":
+        yield str(node.value)
+    else:
+        raise InvalidPathError('Members are selected by id only: members[value eq "<id>"], joined by "or".')

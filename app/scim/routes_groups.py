@@ -1,0 +1,49 @@
+"""/Groups (RFC 7644 section 3)."""
+
+from flask import Response, request
+
+from app.scim.protocol.etag import weak
+from app.scim.protocol.projection import Projection
+from app.scim.routes import if_match, list_query, read_body, route, send, send_json
+from app.scim.service_groups import GroupReader, GroupResources
+from app.web.context import service
+
+
+def _projection() -> Projection:
+    arguments = request.args
+    return service(GroupReader).projection(arguments.get("attributes"), arguments.get("excludedAttributes"))
+
+
+@route("/Groups", "GET")
+def list_groups() -> Response:
+    return send_json(service(GroupReader).search(list_query()))
+
+
+@route("/Groups", "POST")
+def create_group() -> Response:
+    return send(service(GroupResources).create(read_body(), _projection()), 201)
+
+
+@route("/Groups/<group_id>", "GET")
+def get_group(group_id: str) -> Response:
+    return send(service(GroupReader).get(group_id, _projection()))
+
+
+@route("/Groups/<group_id>", "PUT")
+def replace_group(group_id: str) -> Response:
+    return send(service(GroupResources).replace(group_id, read_body(), if_match(), _projection()))
+
+
+@route("/Groups/<group_id>", "PATCH")
+def patch_group(group_id: str) -> Response:
+    """204, as Entra prefers for groups; 200 with the asked attributes (RFC 7644 section 3.5.2)."""
+    version = service(GroupResources).patch(group_id, read_body(), if_match())
+    if request.args.get("attributes"):
+        return send(service(GroupReader).get(group_id, _projection()))
+    return Response(status=204, headers={"ETag": weak(version)})
+
+
+@route("/Groups/<group_id>", "DELETE")
+def delete_group(group_id: str) -> Response:
+    service(GroupResources).delete(group_id, if_match())
+    return Response(status=204)

@@ -1,0 +1,90 @@
+"""SCIM operations on groups. Members travel as differences; no list of them is loaded to change one."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from app.core.ids import is_uuid
+from app.directory.groups import NO_CHANGE, GroupService, MemberChange, UnknownMemberError
+from app.scim.protocol.constants import MEMBERS
+from app.scim.protocol.members import MemberChanges, member_ids
+from app.scim.protocol.normalize import normalize
+from app.scim.protocol.patch import apply, parse_operations
+from app.scim.protocol.projection import Projection
+from app.scim.reading import ResourceReader
+from app.scim.rendering import Answer
+
+
+class GroupReader(ResourceReader):
+    """Groups as SCIM shows them; Entra excludes `members` on every read, and then they cost nothing."""
+
+
+class GroupResources:
+    def __init__(self, reader: GroupReader, directory: GroupService) -> None:
+        self._reader = reader
+        self._type = reader.resource_type
+        self._directory = directory
+
+    def create(self, body: Any, projection: Projection) -> Answer:
+        attributes, members = self._read(body)
+        return self._reader.get(self._directory.create(attributes, members), projection)
+
+    def replace(self, group_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
+        """RFC 7644 section 3.5.1: the members are exactly those of the body."""
+        self._reader.require_id(group_id)
+        attributes, members = self._read(body)
+        self._directory.update(
+            group_id,
+            attributes=attributes,
+            members=MemberChange(add=members, replace=True),
+            expected_version=self._expected_version(group_id, if_match),
+        )
+        return self._reader.get(group_id, projection)
+
+    def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
+        """RFC 7644 section 3.5.2; answers the version afterwards, for a 204 without the members."""
+        operations = parse_operations(body)
+        self._reader.require_id(group_id)
+        group = self._directory.get(group_id)
+        self._reader.require_version(group.version, if_match)
+        patched = apply(self._type, operations, json.loads(group.attributes), resource_id=group_id)
+        return self._directory.update(
+            group_id,
+            attributes=patched.attributes if patched.changed else None,
+            members=_change(patched.members),
+            expected_version=group.version if if_match is not None or patched.changed else None,
+        )
+
+    def delete(self, group_id: str, if_match: str | None) -> None:
+        self._reader.require_id(group_id)
+        self._expected_version(group_id, if_match)
+        self._directory.delete(group_id)
+
+    def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
+        attributes = normalize(self._type, body).attributes
+        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
+
+    def _expected_version(self, group_id: str, if_match: str | None) -> int | None:
+        if if_match is None:
+            return None
+        version: int = self._directory.get(group_id).version
+        self._reader.require_version(version, if_match)
+        return version
+
+
+def _change(changes: MemberChanges | None) -> MemberChange:
+    if changes is None:
+        return NO_CHANGE
+    # Removing somebody who cannot be a member is no change, whatever the text.
+    remove = [member for member in changes.remove if is_uuid(member)]
+    return MemberChange(add=_known_ids(changes.add), remove=remove, replace=changes.replace)
+
+
+def _known_ids(members: Sequence[str]) -> Sequence[str]:
+    for member in members:
+        if not is_uuid(member):
+            raise UnknownMemberError(
+                f"The member {member[:80]!r} is not the id of a user here. "
+                "Use the id that Usher answered when the user was created."
+            )
+    return members

@@ -1,0 +1,128 @@
+"""Where users and groups stand: their statements, and where the filter finds each attribute.
+
+An attribute that is neither a real column nor a related row is read from the search document.
+"""
+
+from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal, select
+
+from app.core.sql import json_object_list
+from app.core.tenancy import ORG_ID
+from app.directory.models import groups, memberships, users
+from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
+from app.scim.reading import Shelf
+
+_base_url = bindparam("base_url", type_=Text())
+
+
+def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(
+        memberships.c.org_id == ORG_ID,
+        memberships.c.user_id == users.c.id,
+        groups.c.org_id == ORG_ID,
+        groups.c.id == memberships.c.group_id,
+        condition,
+    )
+
+
+def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(memberships.c.org_id == ORG_ID, memberships.c.group_id == groups.c.id, condition)
+
+
+# RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
+_groups_of_user = (
+    select(
+        json_object_list(
+            literal("value"),
+            groups.c.id,
+            literal("$ref"),
+            _base_url + "/Groups/" + cast(groups.c.id, Text),
+            literal("display"),
+            groups.c.display_name,
+            literal("type"),
+            literal("direct"),
+        )
+    )
+    .where(
+        memberships.c.org_id == ORG_ID,
+        memberships.c.user_id == users.c.id,
+        groups.c.org_id == ORG_ID,
+        groups.c.id == memberships.c.group_id,
+    )
+    .correlate(users)
+    .scalar_subquery()
+    .label("groups")
+)
+_members_of_group = (
+    select(
+        json_object_list(
+            literal("value"),
+            users.c.id,
+            literal("$ref"),
+            _base_url + "/Users/" + cast(users.c.id, Text),
+            literal("display"),
+            func.coalesce(users.c.display_name, users.c.user_name),
+            literal("type"),
+            literal("User"),
+        )
+    )
+    .where(
+        memberships.c.org_id == ORG_ID,
+        memberships.c.group_id == groups.c.id,
+        users.c.org_id == ORG_ID,
+        users.c.id == memberships.c.user_id,
+    )
+    .correlate(groups)
+    .scalar_subquery()
+    .label("members")
+)
+
+USERS = Shelf.of(
+    users,
+    "user",
+    Bindings(
+        document=users.c.search,
+        columns={
+            "id": Column(users.c.id, Kind.UUID),
+            "userName": Column(users.c.user_name_key),
+            "externalId": Column(users.c.external_id),
+            "active": Column(users.c.active, Kind.BOOLEAN),
+            "meta.created": Column(users.c.created_at, Kind.INSTANT),
+            "meta.lastModified": Column(users.c.last_modified_at, Kind.INSTANT),
+        },
+        relations={
+            "groups": Relation(
+                columns={
+                    "value": Column(memberships.c.group_id, Kind.UUID),
+                    "display": Column(groups.c.display_name_key),
+                    "type": Column(literal("direct")),
+                },
+                exists=_in_group,
+            )
+        },
+    ),
+    _groups_of_user,
+)
+GROUPS = Shelf.of(
+    groups,
+    "group",
+    Bindings(
+        document=groups.c.search,
+        columns={
+            "id": Column(groups.c.id, Kind.UUID),
+            "displayName": Column(groups.c.display_name_key),
+            "externalId": Column(groups.c.external_id),
+            "meta.created": Column(groups.c.created_at, Kind.INSTANT),
+            "meta.lastModified": Column(groups.c.last_modified_at, Kind.INSTANT),
+        },
+        relations={
+            "members": Relation(
+                columns={
+                    "value": Column(memberships.c.user_id, Kind.UUID),
+                    "type": Column(literal("user")),
+                },
+                exists=_has_member,
+            )
+        },
+    ),
+    _members_of_group,
+)

@@ -1,0 +1,28 @@
+"""Counters for operations. Never an organization or a person as a label."""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+REQUESTS = Counter("usher_requests_total", "Answered requests.", ["surface", "method", "status"])
+SECONDS = Histogram("usher_request_seconds", "Time to answer.", ["surface", "method"])
+RETRIES = Counter("usher_transaction_retries_total", "Transactions repeated after losing a race.")
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def render() -> bytes:
+    """All processes together when several serve (`usher serve --workers`), else this one."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped upstream
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)

@@ -1,0 +1,60 @@
+"""What surrounds every request: id, size cap, log line, metrics, safe headers."""
+
+import re
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.core.ids import IdFactory
+from app.web.context import RequestState, state
+from app.web.metrics import REQUESTS, SECONDS
+
+MAX_BODY_BYTES = 1_048_576
+MAX_GROUP_BODY_BYTES = 8 * MAX_BODY_BYTES
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+_SURFACES = ("scim", "api", "sso", "console")
+
+
+def install(app: Flask, ids: IdFactory) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    def begin() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else ids.new()
+        g.usher = RequestState(request_id, time.perf_counter())
+        if request.path.startswith("/scim/v2/Groups"):
+            request.max_content_length = MAX_GROUP_BODY_BYTES
+
+    app.before_request(begin)
+    app.after_request(_finish)
+
+
+def surface() -> str:
+    head = request.path.split("/", 2)[1] if request.path != "/" else ""
+    return head if head in _SURFACES else "other"
+
+
+def _finish(response: Response) -> Response:
+    current = state()
+    seconds = time.perf_counter() - current.started
+    name = surface()
+    REQUESTS.labels(name, request.method, str(response.status_code)).inc()
+    SECONDS.labels(name, request.method).observe(seconds)
+    headers = response.headers
+    headers["X-Request-Id"] = current.request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cache-Control"] = "no-store"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    structlog.get_logger().info(
+        "request",
+        request_id=current.request_id,
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+        org_id=current.org_id,
+        actor=current.actor.id if current.actor else None,
+    )
+    return response

@@ -1,0 +1,242 @@
+"""Where the parts meet: how each service is built, and everything that each event causes.
+
+Nothing else sees all parts. `HANDLERS` is read top to bottom: on one screen, what happens when the
+identity provider takes somebody away.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, TypeVar, cast
+
+import structlog
+
+from app.api.idempotency import IdempotencyStore
+from app.audit.feed import AuditFeed
+from app.audit.outbox import Outbox
+from app.audit.recorder import AuditRecorder
+from app.audit.sequencer import Sequencer
+from app.core.clock import Clock, SystemClock
+from app.core.context import Caller
+from app.core.cursors import Cursors
+from app.core.database import Database
+from app.core.events import Event
+from app.core.ids import IdFactory, Uuid7Factory
+from app.core.rate_limit import ApiRate, ScimRate
+from app.core.readiness import Heartbeat, Readiness
+from app.core.tokens import Randomness, SystemRandomness
+from app.core.unit_of_work import UnitOfWork
+from app.core.urls import PublicUrls
+from app.directory import events as directory
+from app.directory.credentials import CredentialService
+from app.directory.groups import GroupService
+from app.directory.organizations import OrganizationService
+from app.directory.queries import DirectoryQueries
+from app.directory.users import UserService
+from app.governance.entitlements import EntitlementService
+from app.governance.explain import ExplainService
+from app.governance.limits import LimitService
+from app.governance.mappings import MappingService
+from app.governance.policy import is_mapped
+from app.governance.roles import RoleService
+from app.governance.seat_pool import HAND_OVER, SeatPool
+from app.governance.seats import SeatService
+from app.schema import head_revision
+from app.scim.protocol.folding import search_document
+from app.scim.protocol.registry import Registry
+from app.scim.service_groups import GroupReader, GroupResources
+from app.scim.service_users import UserReader, UserResources
+from app.scim.shelves import GROUPS, USERS
+from app.settings import Settings
+from app.worker import Job, Worker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What tests replace: time, ids and randomness."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdFactory = field(default_factory=Uuid7Factory)
+    randomness: Randomness = field(default_factory=SystemRandomness)
+
+
+class Container:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
+        self.settings = settings
+        self.environment = environment or Environment()
+        self.database = Database(settings.database_url)
+        self.registry = Registry.load()
+        self.urls = PublicUrls(settings.base_url)
+        self.cursors = Cursors(settings.secret_key)
+        self.heartbeat = Heartbeat()
+        share = 1 / settings.workers
+        self.scim_rate = ScimRate(
+            per_second=settings.scim_per_second * share,
+            burst=settings.scim_burst * share,
+            ticks=time.monotonic,
+        )
+        self.api_rate = ApiRate(
+            per_second=settings.api_per_second * share,
+            burst=2 * settings.api_per_second * share,
+            ticks=time.monotonic,
+        )
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        return Readiness(self.database, head_revision(), self.heartbeat)
+
+    @contextmanager
+    def begin(self, *, write: bool, caller: Caller) -> "Iterator[Services]":
+        """One transaction with its services; rolled back unless committed."""
+        environment = self.environment
+        uow = UnitOfWork(
+            self.database, write=write, clock=environment.clock, ids=environment.ids, caller=caller
+        )
+        with uow:
+            yield Services(self, uow)
+
+
+class Services:
+    """The services of one transaction, each built when first asked for."""
+
+    def __init__(self, container: Container, uow: UnitOfWork) -> None:
+        self.container = container
+        self.uow = uow
+        self._built: dict[type, object] = {}
+
+    def get(self, kind: type[T]) -> T:
+        built = self._built.get(kind)
+        if built is None:
+            built = self._built[kind] = BUILDERS[kind](self)
+        return cast("T", built)
+
+    def settle(self) -> None:
+        self.uow.settle(self._dispatch)
+
+    def commit(self) -> None:
+        self.uow.commit(self._dispatch, self.get(AuditRecorder).record)
+
+    def _dispatch(self, event: Event) -> None:
+        for handler in HANDLERS.get(type(event), ()):
+            handler(self, event)
+
+
+BUILDERS: Mapping[type, Callable[[Services], object]] = {
+    # core
+    Cursors: lambda s: s.container.cursors,
+    PublicUrls: lambda s: s.container.urls,
+    Readiness: lambda s: s.container.readiness,
+    ScimRate: lambda s: s.container.scim_rate,
+    ApiRate: lambda s: s.container.api_rate,
+    # directory
+    OrganizationService: lambda s: OrganizationService(s.uow),
+    CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness),
+    DirectoryQueries: lambda s: DirectoryQueries(s.uow),
+    UserService: lambda s: UserService(s.uow, partial(search_document, s.container.registry.user)),
+    GroupService: lambda s: GroupService(s.uow, partial(search_document, s.container.registry.group)),
+    # audit
+    AuditRecorder: lambda s: AuditRecorder(s.uow),
+    AuditFeed: lambda s: AuditFeed(s.uow),
+    Sequencer: lambda s: Sequencer(s.uow),
+    Outbox: lambda s: Outbox(s.uow),
+    # governance
+    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
+    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
+    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
+    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
+    SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
+    LimitService: lambda s: LimitService(
+        s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
+    ),
+    ExplainService: lambda s: ExplainService(
+        s.uow,
+        s.get(DirectoryQueries),
+        s.get(EntitlementService),
+        s.get(LimitService),
+    ),
+    # scim
+    Registry: lambda s: s.container.registry,
+    UserReader: lambda s: UserReader(s.uow, USERS, s.container.registry.user, s.container.urls),
+    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService)),
+    GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
+    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService)),
+    # api
+    IdempotencyStore: lambda s: IdempotencyStore(s.uow),
+}
+
+Handler = Callable[[Services, Any], None]
+DEPROVISIONED = "user.deprovisioned"
+
+
+def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
+    services.get(SeatPool).open()
+    services.get(RoleService).create_built_in()
+
+
+def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
+    # The principal row told what the person had; nobody without a role or seat costs a statement.
+    if event.seat_state is not None or event.role_id is not None:
+        services.get(EntitlementService).withdraw([event.id])
+
+
+def _restore_rights(services: Services, event: directory.UserReactivated) -> None:
+    services.get(EntitlementService).refresh([event.id])
+
+
+def _decide_members(services: Services, event: directory.MembersChanged) -> None:
+    if is_mapped(services.uow, event.group_id):
+        services.get(EntitlementService).refresh((*event.added, *event.removed))
+
+
+def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
+    services.get(Outbox).put(DEPROVISIONED, {"user_id": event.id, "cause": event.action})
+
+
+# In each row the handlers run in order, inside the transaction of the event and before its commit.
+# Every event is besides that recorded in the audit log. A failing handler undoes all of it.
+HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
+    directory.OrganizationCreated: (_set_up_governance,),
+    directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
+    directory.UserReactivated: (_restore_rights,),
+    directory.MembersChanged: (_decide_members,),
+}
+
+
+def _hand_over(services: Services, _payload: Mapping[str, Any]) -> None:
+    services.get(SeatPool).hand_over()
+
+
+def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
+    # Standard output is where an operator's log shipper picks outgoing events up.
+    structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
+
+
+# What the worker does with each kind of outbox message.
+DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
+    HAND_OVER: _hand_over,
+    DEPROVISIONED: _publish_deprovision,
+}
+
+JOBS = (
+    Job(
+        "audit.sequence",
+        is_due=lambda services: services.get(Sequencer).has_work(),
+        run=lambda services: services.get(Sequencer).step(),
+    ),
+    Job(
+        "idempotency.purge",
+        is_due=lambda services: services.get(IdempotencyStore).has_old(),
+        run=lambda services: services.get(IdempotencyStore).purge(),
+    ),
+)
+
+
+def build_worker(container: Container) -> Worker:
+    return Worker(container.begin, JOBS, DELIVERIES, container.heartbeat)

@@ -1,0 +1,121 @@
+"""Work that no request waits for: placing audit entries, delivering outbox messages, clearing up.
+
+Several workers may run at once, in any number of processes: what must be done once is leased in the
+database. It must not know what a message or a job means; `app.wiring` gives it both tables.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.audit.outbox import Outbox
+from app.core.context import SYSTEM, Caller
+from app.core.readiness import Heartbeat
+from app.directory.organizations import OrganizationService
+
+IDLE_SECONDS = 0.5
+
+
+class Begin(Protocol):
+    def __call__(self, *, write: bool, caller: Caller) -> AbstractContextManager[Any]:
+        """Open a transaction with the services of `app.wiring`."""
+
+
+Delivery = Callable[[Any, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step that is run for each organization in which `is_due` finds work."""
+
+    name: str
+    is_due: Callable[[Any], bool]
+    run: Callable[[Any], object]
+
+
+class Worker:
+    def __init__(
+        self,
+        begin: Begin,
+        jobs: Sequence[Job],
+        deliveries: Mapping[str, Delivery],
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._begin = begin
+        self._jobs = jobs
+        self._deliveries = deliveries
+        self._heartbeat = heartbeat
+        self._stop = threading.Event()
+
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self.run, name="usher-worker", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until told to stop; a failing round is logged and tried again."""
+        while not self._stop.is_set():
+            self._heartbeat.beat()
+            try:
+                worked = self.round()
+            except SQLAlchemyError as error:
+                structlog.get_logger().warning("worker.round_failed", error=type(error).__name__)
+                worked = False
+            if not worked:
+                self._stop.wait(IDLE_SECONDS)
+
+    def round(self) -> bool:
+        """One turn through all organizations; answers whether there was anything to do."""
+        with self._open(write=False) as services:
+            org_ids = services.get(OrganizationService).ids()
+        worked = [self._serve(org_id) for org_id in org_ids]
+        return any(worked)
+
+    def _serve(self, org_id: str) -> bool:
+        # Looking takes no write lock; on SQLite an idle worker holds up nobody.
+        with self._open(write=False) as services:
+            services.uow.enter(org_id)
+            due = [job for job in self._jobs if job.is_due(services)]
+            has_messages = services.get(Outbox).has_work()
+        for job in due:
+            with self._open(write=True) as services:
+                services.uow.enter(org_id)
+                job.run(services)
+                services.commit()
+        if has_messages:
+            self._deliver_due(org_id)
+        return bool(due) or has_messages
+
+    def _deliver_due(self, org_id: str) -> None:
+        with self._open(write=True) as services:
+            services.uow.enter(org_id)
+            messages = services.get(Outbox).claim()
+            services.commit()
+        for message in messages:
+            self._deliver(org_id, message)
+
+    def _deliver(self, org_id: str, message: Row[Any]) -> None:
+        try:
+            with self._open(write=True) as services:
+                services.uow.enter(org_id)
+                self._deliveries[message.kind](services, message.payload)
+                services.get(Outbox).done(message)
+                services.commit()
+        except Exception as error:  # noqa: BLE001 - the outermost handler of a message: one bad message must not stop the others
+            structlog.get_logger().warning("outbox.failed", kind=message.kind, exc_info=error)
+            with self._open(write=True) as services:
+                services.uow.enter(org_id)
+                services.get(Outbox).failed(message, f"{type(error).__name__}: {error}")
+                services.commit()
+
+    def _open(self, *, write: bool) -> AbstractContextManager[Any]:
+        return self._begin(write=write, caller=Caller(SYSTEM, "worker"))
