@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.api.routes import blueprint as api_blueprint
 from app.core import logs
 from app.scim import routes as scim
 from app.scim import routes_discovery, routes_groups, routes_users
@@ -25,6 +26,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     # 3. The routes, part by part.
     app.register_blueprint(health.blueprint)
     app.register_blueprint(scim.blueprint)
+    app.register_blueprint(api_blueprint)
     # 4. Each failure in the shape of its protocol.
     error_rendering.install(app, {"/scim/": scim.render_scim_error})
     # 5. One transaction around each view; last, because it wraps what is registered.

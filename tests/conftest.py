@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: every test that asks for `app` runs on SQLite and on PostgreSQL."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from flask import Flask
@@ -43,10 +44,16 @@ def new_database(
     return make
 
 
+@pytest.fixture(scope="session")
+def migrated_database(new_database: Callable[[str, str], Settings]) -> Callable[[str], Settings]:
+    """The one migrated database of a kind in this process."""
+    return cache(lambda kind: migrated(new_database(kind, "usher")))
+
+
 @pytest.fixture(scope="session", params=KINDS)
-def settings(request: pytest.FixtureRequest, new_database: Callable[[str, str], Settings]) -> Settings:
-    """Settings of one migrated database of each kind, shared by the tests of this process."""
-    return migrated(new_database(request.param, "usher"))
+def settings(request: pytest.FixtureRequest, migrated_database: Callable[[str], Settings]) -> Settings:
+    """Settings of each database in turn, shared by the tests of this process."""
+    return migrated_database(request.param)
 
 
 @pytest.fixture(scope="session")

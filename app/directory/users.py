@@ -67,7 +67,13 @@ _INHERIT_PRINCIPAL = (
         principals.c.id == bindparam("principal_id"),
         principals.c.user_id == bindparam("tombstone_id"),
     )
-    .values(user_id=bindparam("user_id"), active=bindparam("is_active"), epoch=principals.c.epoch + 1)
+    .values(
+        user_id=bindparam("new_user_id"),
+        active=bindparam("is_active"),
+        # The seat is not inherited: the returned person never had one.
+        seat_state=None,
+        epoch=principals.c.epoch + 1,
+    )
 )
 _CHANGEABLE = (*PROFILE_COLUMNS, "active", "idp_active", "attributes", "search", "last_modified_at")
 _UPDATE = (
@@ -173,7 +179,7 @@ class UserService:
             values = {
                 "principal_id": tombstone.principal_id,
                 "tombstone_id": tombstone.id,
-                "user_id": user_id,
+                "new_user_id": user_id,
                 "is_active": active,
             }
             if self._uow.execute(_INHERIT_PRINCIPAL, values).rowcount == 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,15 +10,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app, schema
-from app.core.context import OPERATOR, Caller
-from app.core.ids import Uuid7Factory, edge_id
-from app.directory.credentials import CredentialService
-from app.directory.groups import GroupService, MemberChange
-from app.directory.organizations import OrganizationService
+from app import create_app
+from app.core.ids import edge_id
+from app.directory.groups import GroupService
 from app.directory.users import UserService
 from app.settings import Settings
 from app.wiring import Services
+from tests.support.cast import create_organization, in_organization, json_of
 
 ROOT = "/api/v1"
 
@@ -26,31 +24,20 @@ ROOT = "/api/v1"
 class Office:
     """One organization: makes people and groups as the IdP would, and calls the API with its keys."""
 
-    def __init__(self, app: Flask, name: str) -> None:
+    def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
-        self.container = app.extensions["usher"]
-        self._keys: dict[tuple[str, ...], str] = {}
-        with self.container.begin(write=True, caller=Caller(OPERATOR, "test-setup")) as services:
-            slug = f"{name}-{Uuid7Factory().new()}"
-            self.org_id: str = services.get(OrganizationService).create(slug, name.title())
-            services.commit()
+        self.organization = create_organization(app)
+        self.org_id = self.organization.id
 
     @contextmanager
     def services(self) -> Iterator[Services]:
-        with self.container.begin(write=True, caller=Caller(OPERATOR, "test-request")) as services:
-            services.uow.enter(self.org_id)
+        with in_organization(self.organization.app, self.org_id) as services:
             yield services
             services.commit()
 
     def key(self, *scopes: str) -> str:
-        if scopes not in self._keys:
-            with self.services() as services:
-                _, self._keys[scopes] = services.get(CredentialService).create("api_key", "test", scopes)
-        return self._keys[scopes]
-
-    def scim_token(self) -> str:
-        with self.services() as services:
-            return services.get(CredentialService).create("scim_token", "okta", ())[1]
+        client = self.organization.api if scopes == ("admin",) else self.organization.api_with(*scopes)
+        return str(client.token)
 
     def user(self, name: str, **attributes: Any) -> str:
         """The prefixed id of a new person `name`@example.com."""
@@ -64,11 +51,6 @@ class Office:
         bare = [member.removeprefix("user_") for member in members]
         with self.services() as services:
             return edge_id("group", services.get(GroupService).create({"displayName": name}, bare))
-
-    def join(self, group_id: str, *user_ids: str) -> None:
-        change = MemberChange(add=[user_id.removeprefix("user_") for user_id in user_ids])
-        with self.services() as services:
-            services.get(GroupService).update(group_id.removeprefix("group_"), members=change)
 
     def call(
         self,
@@ -92,40 +74,28 @@ class Office:
     def role(self, name: str = "engineer", **fields: Any) -> dict[str, Any]:
         response = self.post("/roles", {"name": name, **fields})
         assert response.status_code == 201, response.json
-        made: dict[str, Any] = response.json
+        made: dict[str, Any] = json_of(response)
         return made
-
-
-@pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    path: Path = tmp_path_factory.mktemp("api") / "usher.db"
-    made = Settings(database_url=f"sqlite:///{path}", secret_key="s" * 32, api_per_second=500, log_level="error")
-    schema.upgrade(made)
-    return made
-
-
-@pytest.fixture(scope="session")
-def app(settings: Settings) -> Iterator[Flask]:
-    made = create_app(settings)
-    if "api" not in made.blueprints:
-        from app.api.routes import blueprint
-        from app.web import transaction
-        made.register_blueprint(blueprint)
-        for name, view in list(made.view_functions.items()):
-            if name.startswith("api."):
-                made.view_functions[name] = transaction._transactional(made, view, made.extensions["usher"].begin)
-    yield made
-    made.extensions["usher"].database.dispose()
 
 
 @pytest.fixture
 def acme(app: Flask) -> Office:
-    return Office(app, "acme")
+    """The organization that a test is about."""
+    return Office(app)
 
 
 @pytest.fixture
 def globex(app: Flask) -> Office:
-    return Office(app, "globex")
+    """Another organization, which must never see or touch acme's."""
+    return Office(app)
+
+
+@pytest.fixture
+def limited(settings: Settings) -> Iterator[Office]:
+    """An organization on a server that lets a key ask twice at once."""
+    app = create_app(replace(settings, api_per_second=1))
+    yield Office(app)
+    app.extensions["usher"].database.dispose()
 
 
 @pytest.fixture
@@ -135,7 +105,7 @@ def problem() -> Callable[..., dict[str, Any]]:
     def check(response: TestResponse, status: int, code: str) -> dict[str, Any]:
         assert response.status_code == status, response.get_data(as_text=True)
         assert response.content_type == "application/problem+json"
-        body: dict[str, Any] = response.json
+        body: dict[str, Any] = json_of(response)
         assert set(body) == {"type", "title", "status", "code", "detail", "request_id"}
         assert (body["status"], body["code"]) == (status, code), body
         assert body["request_id"] == response.headers["X-Request-Id"]

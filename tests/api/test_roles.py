@@ -115,7 +115,8 @@ def test_each_bad_field_is_named(acme: Any, problem: Problem, field: str, value:
 
 
 @pytest.mark.parametrize(
-    "amount", [12.5, 12, None, "", "-1", "1e3", "NaN", "1_000", " 1", "1.", ".5", "0.0000000001", "1000000001"]
+    "amount",
+    [12.5, 12, None, "", "-1", "1e3", "NaN", "1_000", " 1", "1.", ".5", "0.0000000001", "1000000001"],
 )
 def test_money_is_an_exact_decimal_string(acme: Any, problem: Problem, amount: object) -> None:
     limits = [{"window": "daily", "amount_usd": amount}]

@@ -1,0 +1,96 @@
+"""What a REST route says of itself. Serving it and describing it in OpenAPI read the same words.
+
+It must not know Flask: `routes_endpoint.py` serves what is declared here, `openapi.py` describes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path.
+
+    `path` is relative to `/api/v1`; each of its parameters (`<user_id>`) is an id of the type that
+    `PATH_IDS` names. A missing `scope` means that no key is needed.
+    """
+
+    tag: str
+    method: str
+    path: str
+    view: View
+    scope: str | None
+    answer: Schema
+    status: int
+    body: Schema | None
+    query: Schema | None
+    # Request headers beside the usual ones, with what they are for.
+    headers: Mapping[str, str]
+    # A second form in which the answer can be asked for.
+    other_media_type: str | None
+    # A GET that also writes.
+    writes: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.view.__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that needs headers of its own; `value` is what the answer's schema dumps."""
+
+    value: object
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Endpoints:
+    """The routes of one resource, collected by decoration."""
+
+    tag: str
+    declared: list[Endpoint] = field(default_factory=list)
+
+    def endpoint(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str | None,
+        answer: Schema,
+        status: int = 200,
+        body: Schema | None = None,
+        query: Schema | None = None,
+        headers: Mapping[str, str] | None = None,
+        other_media_type: str | None = None,
+        writes: bool = False,
+    ) -> Callable[[View], View]:
+        """Declare a view. It is called with the bare ids of its path and, where a schema is given,
+        with `body` and `query` as loaded; what it returns is dumped by `answer`.
+        """
+
+        def declare(view: View) -> View:
+            self.declared.append(
+                Endpoint(
+                    tag=self.tag,
+                    method=method,
+                    path=path,
+                    view=view,
+                    scope=scope,
+                    answer=answer,
+                    status=status,
+                    body=body,
+                    query=query,
+                    headers=headers or {},
+                    other_media_type=other_media_type,
+                    writes=writes,
+                )
+            )
+            return view
+
+        return declare

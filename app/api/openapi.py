@@ -1,0 +1,135 @@
+"""The OpenAPI 3.1 description, made from the same declarations that serve the requests."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, fields
+
+from app.api.declarations import Endpoint
+from app.api.edge_ids import PATH_IDS
+from app.api.schemas.common import Answer, schema_name
+
+ROOT = "/api/v1"
+VERSION = "1"
+_PARAMETER = re.compile(r"<(\w+)>")
+_JSON = "application/json"
+
+
+class Problem(Answer):
+    """RFC 9457."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable; decide by this."})
+    detail = fields.String(required=True, metadata={"description": "What is wrong and how to mend it."})
+    request_id = fields.String(required=True)
+
+
+def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The whole document of the given endpoints."""
+    spec = APISpec(
+        title="Usher",
+        version=VERSION,
+        openapi_version="3.1.0",
+        info={"description": "Administration of seats, roles, limits and audit."},
+        plugins=[MarshmallowPlugin(schema_name_resolver=_name_of)],
+        servers=[{"url": "/"}],
+        security=[{"bearer": []}, {"api_key": []}],
+    )
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    spec.components.security_scheme("api_key", {"type": "apiKey", "in": "header", "name": "x-api-key"})
+    spec.components.schema("Problem", schema=Problem)
+    for endpoint in endpoints:
+        spec.path(
+            path=ROOT + _PARAMETER.sub(r"{\1}", endpoint.path),
+            operations={endpoint.method.lower(): _operation(endpoint)},
+        )
+    return spec.to_dict()
+
+
+def _name_of(schema: type[Schema] | Schema | str) -> str:
+    if isinstance(schema, str):
+        return schema
+    return schema_name(schema if isinstance(schema, type) else type(schema))
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    summary = " ".join((endpoint.view.__doc__ or "").split())
+    scope = "No key needed." if endpoint.scope is None else f"Scope: `{endpoint.scope}`."
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "description": f"{summary} {scope}",
+        "parameters": _parameters(endpoint),
+        "responses": _responses(endpoint),
+    }
+    if endpoint.scope is None:
+        operation["security"] = []
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": endpoint.body}}}
+    return operation
+
+
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = [
+        {
+            "in": "path",
+            "name": name,
+            "required": True,
+            "schema": {"type": "string"},
+            "description": f"An id that begins with `{PATH_IDS[name]}_`.",
+        }
+        for name in _PARAMETER.findall(endpoint.path)
+    ]
+    if endpoint.query is not None:
+        parameters.append({"in": "query", "schema": endpoint.query})
+    headers = {name: (text, True) for name, text in endpoint.headers.items()}
+    if endpoint.method == "POST":
+        headers["Idempotency-Key"] = ("The same key and body again get the same answer, for 24 hours.", False)
+    parameters += [
+        {
+            "in": "header",
+            "name": name,
+            "required": required,
+            "schema": {"type": "string"},
+            "description": text,
+        }
+        for name, (text, required) in headers.items()
+    ]
+    return parameters
+
+
+def _responses(endpoint: Endpoint) -> dict[str, Any]:
+    content: dict[str, Any] = {_JSON: {"schema": endpoint.answer}}
+    if endpoint.other_media_type is not None:
+        content[endpoint.other_media_type] = {"schema": {"type": "string"}}
+    responses = {str(endpoint.status): {"description": "Done.", "content": content}}
+    problem = {"application/problem+json": {"schema": "Problem"}}
+    for status, text in _refusals(endpoint).items():
+        responses[status] = {"description": text, "content": problem}
+    return responses
+
+
+def _refusals(endpoint: Endpoint) -> dict[str, str]:
+    refusals = {"400": "The request is malformed; `detail` names each field and its fault."}
+    if endpoint.scope is not None:
+        refusals |= {
+            "401": "No valid API key.",
+            "403": "The key lacks the scope (`scope_missing`).",
+            "429": "Too many requests; wait as Retry-After says.",
+        }
+    if "<" in endpoint.path or endpoint.body is not None or endpoint.query is not None:
+        refusals["404"] = "There is no such object in this organization."
+    if endpoint.method != "GET":
+        refusals["409"] = "The present state does not allow it; `code` says why."
+    if endpoint.body is not None:
+        refusals["413"] = "The body is too large."
+        refusals["415"] = "The body is not declared as JSON."
+    if "If-Match" in endpoint.headers:
+        refusals["412"] = "The object has changed since the version in If-Match."
+        refusals["422"] = "The list is too long or names a pair twice."
+    return dict(sorted(refusals.items()))

@@ -1,0 +1,64 @@
+"""The blueprint of `/api/v1`: every resource's endpoints, and their description."""
+
+from functools import cache
+
+from flask import Blueprint, Response
+
+from app.api.declarations import Endpoint, Endpoints
+from app.api.openapi import ROOT, describe
+from app.api.routes_audit import audit
+from app.api.routes_credentials import credentials
+from app.api.routes_endpoint import json_response, to_json, view_of
+from app.api.routes_groups import groups
+from app.api.routes_limits import limits
+from app.api.routes_mappings import mappings
+from app.api.routes_organization import organization
+from app.api.routes_roles import roles
+from app.api.routes_seats import seats
+from app.api.routes_users import users
+from app.api.schemas.common import Answer
+
+description = Endpoints("Description")
+
+
+class OpenApiDocument(Answer):
+    """An OpenAPI 3.1 document."""
+
+
+@description.endpoint("GET", "/openapi.json", scope=None, answer=OpenApiDocument())
+def get_openapi() -> Response:
+    """Describe this API in OpenAPI 3.1."""
+    return json_response(_document())
+
+
+RESOURCES = (
+    organization,
+    users,
+    groups,
+    roles,
+    mappings,
+    seats,
+    limits,
+    audit,
+    credentials,
+    description,
+)
+
+
+def endpoints() -> list[Endpoint]:
+    return [endpoint for resource in RESOURCES for endpoint in resource.declared]
+
+
+@cache
+def _document() -> str:
+    return to_json(describe(endpoints()))
+
+
+def _assemble() -> Blueprint:
+    made = Blueprint("api", __name__, url_prefix=ROOT)
+    for endpoint in endpoints():
+        made.add_url_rule(endpoint.path, endpoint.name, view_of(endpoint), methods=[endpoint.method])
+    return made
+
+
+blueprint = _assemble()

@@ -1,0 +1,71 @@
+"""Who asks: an API key, its organization, its rate and its scopes.
+
+A SCIM token is a stranger here. The scope is judged before anything of the organization is read.
+"""
+
+from dataclasses import dataclass
+
+from flask import request
+
+from app.api.scopes import SPEND_AUTHORIZE, allows
+from app.core.context import Actor
+from app.core.errors import ForbiddenError, UnauthenticatedError
+from app.core.rate_limit import ApiRate
+from app.directory.credentials import TOKEN_KINDS, CredentialService, Recognized
+from app.web.context import Services, identify, service, state
+
+KIND = "api_key"
+HEADER = "x-api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """`token` is the secret itself; it stays inside this request."""
+
+    credential_id: str
+    token: str
+
+
+class ScopeMissingError(ForbiddenError):
+    code = "scope_missing"
+
+
+def authenticate(scope: str) -> Bearer:
+    """Enter the key's organization; raises when the key is unknown, too fast or lacks the scope."""
+    token = _presented()
+    if token.startswith(f"usher_{TOKEN_KINDS['scim_token']}_"):
+        raise UnauthenticatedError("A SCIM token is good for /scim only; use an API key here.")
+    credential = service(CredentialService).recognize(KIND, token)
+    identify(Actor(KIND, credential.id), credential.org_id)
+    if credential.stale_last_used:
+        _note_use(credential)
+    # Gateways ask for every call that they let through; their keys are bounded by what they cost.
+    if SPEND_AUTHORIZE not in credential.scopes:
+        service(ApiRate).check(credential.id)
+    if not allows(credential.scopes, scope):
+        raise ScopeMissingError(f"This API key lacks the scope {scope}; use a key that has it.")
+    return Bearer(credential.id, token)
+
+
+def _presented() -> str:
+    given = request.headers.get("Authorization")
+    key = request.headers.get(HEADER)
+    if given is None and key is None:
+        raise UnauthenticatedError(f"Send an API key, as 'Authorization: Bearer …' or '{HEADER}: …'.")
+    if given is None:
+        return str(key)
+    scheme, _, token = given.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("The Authorization header must read 'Bearer' and an API key.")
+    if key not in (None, token):
+        raise UnauthenticatedError(f"Authorization and {HEADER} carry different keys; send one.")
+    return token
+
+
+def _note_use(credential: Recognized) -> None:
+    def mark(services: Services) -> None:
+        services.uow.enter(credential.org_id)
+        services.get(CredentialService).mark_used(credential.id)
+
+    state().afterwards.append(mark)

@@ -1,0 +1,76 @@
+"""Serves one declared endpoint: authenticate, read the input, call the view, shape the answer.
+
+A POST with an `Idempotency-Key` is looked up before its body is judged, and its answer is stored
+before the transaction ends.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request
+
+from app.api import routes_input
+from app.api.declarations import Endpoint, Reply
+from app.api.idempotency import Claim, IdempotencyStore, StoredAnswer, fingerprint
+from app.api.routes_authentication import Bearer, authenticate
+from app.web.context import service
+from app.web.transaction import writes
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+
+
+def view_of(endpoint: Endpoint) -> Callable[..., Response]:
+    """The Flask view of a declaration."""
+
+    def view(**arguments: str) -> Response:
+        return serve(endpoint, arguments)
+
+    return writes(view) if endpoint.writes else view
+
+
+def serve(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
+    if endpoint.scope is None:
+        return _answer(endpoint, arguments)
+    claim = _claim(authenticate(endpoint.scope))
+    if claim is None:
+        return _answer(endpoint, arguments)
+    store = service(IdempotencyStore)
+    stored = store.begin(claim)
+    if stored is not None:
+        return json_response(stored.body, stored.status, {REPLAYED: "true"})
+    response = _answer(endpoint, arguments)
+    store.finish(claim, StoredAnswer(response.status_code, response.get_data(as_text=True)))
+    return response
+
+
+def json_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(text, status=status, headers=dict(headers or {}), content_type="application/json")
+
+
+def to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _claim(bearer: Bearer) -> Claim | None:
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is None or request.method != "POST":
+        return None
+    print_ = fingerprint(request.method, request.full_path, request.get_data())
+    return Claim(bearer.credential_id, bearer.token, key, print_)
+
+
+def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
+    given: dict[str, Any] = routes_input.path_ids(arguments)
+    query = routes_input.query(endpoint.query)
+    body = routes_input.body(endpoint.body)
+    if endpoint.query is not None:
+        given["query"] = query
+    if endpoint.body is not None:
+        given["body"] = body
+    result = endpoint.view(**given)
+    if isinstance(result, Response):
+        return result
+    reply = result if isinstance(result, Reply) else Reply(result, {})
+    return json_response(to_json(endpoint.answer.dump(reply.value)), endpoint.status, reply.headers)

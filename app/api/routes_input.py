@@ -1,0 +1,64 @@
+"""Reads what a request carries, strictly: one JSON object, known fields, known parameters."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, ValidationError
+
+from app.api.edge_ids import PATH_IDS
+from app.api.schemas.common import Nothing
+from app.core import strict_json
+from app.core.errors import BadRequestError, UnsupportedMediaTypeError
+from app.core.ids import parse_edge_id
+
+_NOTHING = Nothing()
+
+
+def path_ids(arguments: dict[str, str]) -> dict[str, str]:
+    """The path's ids, bare; raises `NotFoundError` for what is no id of the right type."""
+    return {name: parse_edge_id(PATH_IDS[name], text) for name, text in arguments.items()}
+
+
+def body(schema: Schema | None) -> Any:
+    """The body as `schema` loads it; without a schema there must be none, or an empty object."""
+    data = request.get_data()
+    if schema is None and not data:
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaTypeError("Send the body as JSON, with Content-Type: application/json.")
+    value = strict_json.loads(data)
+    if not isinstance(value, dict):
+        raise BadRequestError("The body must be a JSON object.")
+    return _load(schema or _NOTHING, value)
+
+
+def query(schema: Schema | None) -> Any:
+    """The query parameters as `schema` loads them; each may stand once."""
+    values: dict[str, str] = {}
+    for name, texts in request.args.to_dict(flat=False).items():
+        if len(texts) > 1:
+            raise BadRequestError(f"The query parameter {name[:80]!r} stands more than once.")
+        # PostgreSQL can neither store nor compare NUL.
+        if "\x00" in name + texts[0]:
+            raise BadRequestError("A query parameter holds NUL.")
+        values[name] = texts[0]
+    return _load(schema or _NOTHING, values)
+
+
+def _load(schema: Schema, values: dict[str, Any]) -> Any:
+    try:
+        return schema.load(values)
+    except ValidationError as error:
+        raise BadRequestError(" ".join(_sentences("", error.messages))) from error
+
+
+def _sentences(path: str, messages: Any) -> Iterator[str]:
+    """Each fault with the path of its field: `spend_limits[0].window: Must be one of …`."""
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            step = f"[{key}]" if isinstance(key, int) else f".{str(key)[:80]}"
+            yield from _sentences(path if key == "_schema" else path + step, inner)
+    else:
+        for message in messages:
+            yield f"{path.removeprefix('.')}: {message}" if path else str(message)

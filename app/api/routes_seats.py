@@ -1,0 +1,82 @@
+"""`/seats` and `/seat_pool`: who holds a seat, who waits, and how many there are."""
+
+from typing import Any
+
+from app.api import scopes
+from app.api.declarations import Endpoints
+from app.api.routes_pages import Query, filters_of, page_of
+from app.api.schemas.common import list_of
+from app.api.schemas.seats import (
+    NewSeat,
+    SeatChanges,
+    SeatPoolSchema,
+    SeatPoolSize,
+    SeatQuery,
+    SeatSchema,
+    show_pool,
+    show_seat,
+)
+from app.governance.seat_pool import SeatPool
+from app.governance.seats import SeatService
+from app.web.context import service
+
+seats = Endpoints("Seats")
+
+
+@seats.endpoint("GET", "/seats", scope=scopes.GOVERNANCE_READ, query=SeatQuery(), answer=list_of(SeatSchema))
+def list_seats(query: Query) -> dict[str, Any]:
+    """List everybody who has, awaits or had a seat."""
+    state = filters_of(query).get("state")
+    return page_of(
+        "seats",
+        query,
+        lambda after, limit: service(SeatService).page(after=after, limit=limit, state=state),
+        key=lambda seat: str(seat.user_id),
+        show=show_seat,
+    )
+
+
+@seats.endpoint(
+    "POST", "/seats", scope=scopes.GOVERNANCE_WRITE, body=NewSeat(), answer=SeatSchema(), status=201
+)
+def give_seat(body: dict[str, Any]) -> dict[str, Any]:
+    """Give a seat by hand: it is assigned, or waits for a place in the pool."""
+    return show_seat(service(SeatService).give(body["user_id"], body["role_id"], body["reason"]))
+
+
+@seats.endpoint("GET", "/seats/<user_id>", scope=scopes.GOVERNANCE_READ, answer=SeatSchema())
+def get_seat(user_id: str) -> dict[str, Any]:
+    """Show a person's seat."""
+    return show_seat(service(SeatService).get(user_id))
+
+
+@seats.endpoint(
+    "PATCH", "/seats/<user_id>", scope=scopes.GOVERNANCE_WRITE, body=SeatChanges(), answer=SeatSchema()
+)
+def change_seat(user_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Suspend or resume a seat, which keeps its place in the pool."""
+    seat = service(SeatService).suspend(user_id, suspended=body["suspended"], reason=body["reason"])
+    return show_seat(seat)
+
+
+@seats.endpoint("DELETE", "/seats/<user_id>", scope=scopes.GOVERNANCE_WRITE, answer=SeatSchema())
+def take_seat_back(user_id: str) -> dict[str, Any]:
+    """Take back a seat given by hand and show what is left; a group may still give it."""
+    service(SeatService).take_back(user_id)
+    return show_seat(service(SeatService).get(user_id))
+
+
+@seats.endpoint("GET", "/seat_pool", scope=scopes.GOVERNANCE_READ, answer=SeatPoolSchema())
+def get_seat_pool() -> dict[str, Any]:
+    """Show how many seats there are, are taken and are waited for."""
+    pool = service(SeatPool)
+    return show_pool(pool.current(), pool.waiting())
+
+
+@seats.endpoint(
+    "PUT", "/seat_pool", scope=scopes.GOVERNANCE_WRITE, body=SeatPoolSize(), answer=SeatPoolSchema()
+)
+def resize_seat_pool(body: dict[str, Any]) -> dict[str, Any]:
+    """Set how many seats there are; new places go to who waits."""
+    pool = service(SeatPool)
+    return show_pool(pool.resize(body["quantity"]), pool.waiting())

@@ -1,0 +1,146 @@
+"""`/seats` and `/seat_pool`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Problem = Callable[..., dict[str, Any]]
+NOBODY = "user_00000000-0000-7000-8000-000000000000"
+
+
+def give(office: Any, user: str, role: str) -> Any:
+    return office.post("/seats", {"user_id": user, "role_id": role, "reason": "trial"})
+
+
+def test_a_seat_is_given_by_hand_suspended_resumed_and_taken_back(acme: Any) -> None:
+    user, role = acme.user("ada"), acme.role(surfaces=["code"])["id"]
+    given = give(acme, user, role)
+    assert given.status_code == 201
+    seat = given.json
+    assert seat == {
+        "type": "seat",
+        "id": user.replace("user_", "seat_"),
+        "user_id": user,
+        "state": "assigned",
+        "role_id": role,
+        "surfaces": ["code"],
+        "sources": [{"type": "manual", "group_id": None, "mapping_id": None}],
+        "since": seat["since"],
+        "reason": "trial",
+    }
+    assert seat["since"].endswith("Z")
+    assert acme.get(f"/seats/{user}").json == seat
+
+    suspended = acme.call("PATCH", f"/seats/{user}", json={"suspended": True, "reason": "leave"}).json
+    assert (suspended["state"], suspended["surfaces"]) == ("suspended", [])
+    assert acme.get(f"/users/{user}").json["surfaces"] == []
+    resumed = acme.call("PATCH", f"/seats/{user}", json={"suspended": False}).json
+    assert (resumed["state"], resumed["surfaces"]) == ("assigned", ["code"])
+
+    taken = acme.call("DELETE", f"/seats/{user}")
+    assert taken.status_code == 200
+    assert (taken.json["state"], taken.json["sources"], taken.json["surfaces"]) == ("released", [], [])
+
+
+def test_a_group_source_is_named_and_survives_the_manual_one(acme: Any, problem: Problem) -> None:
+    user, role = acme.user("ada"), acme.role()["id"]
+    group = acme.group("eng", [user])
+    mapping = acme.post("/group_mappings", {"group_id": group, "role_id": role}).json
+    by_group = {"type": "group", "group_id": group, "mapping_id": mapping["id"]}
+    assert acme.get(f"/seats/{user}").json["sources"] == [by_group]
+    assert len(give(acme, user, role).json["sources"]) == 2
+    left = acme.call("DELETE", f"/seats/{user}").json
+    assert (left["state"], left["sources"]) == ("assigned", [by_group])
+    problem(acme.call("DELETE", f"/seats/{user}"), 409, "no_manual_seat")
+
+
+def test_who_does_not_fit_waits_and_moves_up_when_the_pool_grows(acme: Any) -> None:
+    role = acme.role(surfaces=["code"])["id"]
+    first, second, third = (acme.user(name) for name in ("a", "b", "c"))
+    assert acme.get("/seat_pool").json == {
+        "type": "seat_pool",
+        "id": f"org_{acme.org_id}",
+        "quantity": None,
+        "assigned": 0,
+        "waitlisted": 0,
+        "available": None,
+    }
+    pool = acme.call("PUT", "/seat_pool", json={"quantity": 1}).json
+    assert (pool["quantity"], pool["available"]) == (1, 1)
+    assert [give(acme, user, role).json["state"] for user in (first, second, third)] == [
+        "assigned",
+        "waitlisted",
+        "waitlisted",
+    ]
+    assert acme.get(f"/seats/{second}").json["surfaces"] == []
+    pool = acme.get("/seat_pool").json
+    assert (pool["assigned"], pool["waitlisted"], pool["available"]) == (1, 2, 0)
+    pool = acme.call("PUT", "/seat_pool", json={"quantity": 2}).json
+    assert (pool["assigned"], pool["waitlisted"], pool["available"]) == (2, 1, 0)
+    assert acme.get(f"/seats/{second}").json["state"] == "assigned"
+    waiting = acme.get("/seats?state=waitlisted").json["data"]
+    assert [seat["user_id"] for seat in waiting] == [third]
+    assert len(acme.get("/seats").json["data"]) == 3
+
+
+def test_the_pool_never_shrinks_below_its_people(acme: Any, problem: Problem) -> None:
+    give(acme, acme.user("ada"), acme.role()["id"])
+    problem(acme.call("PUT", "/seat_pool", json={"quantity": 0}), 409, "seat_pool_in_use")
+    unlimited = acme.call("PUT", "/seat_pool", json={"quantity": None}).json
+    assert (unlimited["quantity"], unlimited["assigned"]) == (None, 1)
+
+
+@pytest.mark.parametrize("quantity", [-1, "5", 1.5, True, 2**31, [], {}])
+def test_a_quantity_is_a_whole_number_or_null(acme: Any, problem: Problem, quantity: object) -> None:
+    response = acme.call("PUT", "/seat_pool", json={"quantity": quantity})
+    assert problem(response, 400, "invalid_request")["detail"].startswith("quantity")
+
+
+def test_the_pool_size_must_be_named(acme: Any, problem: Problem) -> None:
+    problem(acme.call("PUT", "/seat_pool", json={}), 400, "invalid_request")
+
+
+def test_who_never_had_a_seat_has_none_here(acme: Any, globex: Any, problem: Problem) -> None:
+    user = acme.user("ada")
+    problem(acme.get(f"/seats/{user}"), 404, "seat_not_found")
+    give(acme, user, acme.role()["id"])
+    for method, options in (("GET", {}), ("PATCH", {"json": {"suspended": True}}), ("DELETE", {})):
+        problem(globex.call(method, f"/seats/{user}", **options), 404, "seat_not_found")
+    assert acme.get(f"/seats/{user}").json["state"] == "assigned"
+
+
+def test_seats_are_given_to_active_people_here_with_roles_of_here(
+    acme: Any, globex: Any, problem: Problem
+) -> None:
+    user, role = acme.user("ada"), acme.role()["id"]
+    problem(give(acme, globex.user("bob"), role), 404, "user_not_found")
+    problem(give(acme, user, globex.role()["id"]), 404, "role_not_found")
+    acme.post(f"/users/{user}/deactivate")
+    problem(give(acme, user, role), 409, "user_inactive")
+
+
+def test_a_released_seat_is_not_suspended(acme: Any, problem: Problem) -> None:
+    user = acme.user("ada")
+    give(acme, user, acme.role()["id"])
+    acme.call("DELETE", f"/seats/{user}")
+    problem(acme.call("PATCH", f"/seats/{user}", json={"suspended": True}), 409, "seat_state")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("user_id", 1), ("role_id", None), ("reason", "x" * 501), ("reason", 1), ("since", "now")],
+)
+def test_each_bad_field_is_named(acme: Any, problem: Problem, field: str, value: object) -> None:
+    body = {"user_id": NOBODY, "role_id": NOBODY.replace("user", "role"), field: value}
+    assert problem(acme.post("/seats", body), 400, "invalid_request")["detail"].startswith(field)
+
+
+@pytest.mark.parametrize("value", ["true", 1, None])
+def test_suspended_is_true_or_false(acme: Any, problem: Problem, value: object) -> None:
+    response = acme.call("PATCH", f"/seats/{NOBODY}", json={"suspended": value})
+    assert problem(response, 400, "invalid_request")["detail"].startswith("suspended")
+
+
+def test_the_state_filter_knows_its_values(acme: Any, problem: Problem) -> None:
+    assert problem(acme.get("/seats?state=lost"), 400, "invalid_request")["detail"].startswith("state")

@@ -1,0 +1,163 @@
+"""`/users`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.directory.users import UserService
+
+Problem = Callable[..., dict[str, Any]]
+
+
+def test_a_person_is_shown_with_what_they_have(acme: Any) -> None:
+    user = acme.user("ada", externalId="okta-1")
+    shown = acme.get(f"/users/{user}", scopes=["directory:read"]).json
+    assert shown == {
+        "type": "user",
+        "id": user,
+        "user_name": "ada@example.com",
+        "external_id": "okta-1",
+        "display_name": "ada",
+        "email": "ada@example.com",
+        "active": True,
+        "seat_state": None,
+        "role_id": None,
+        "surfaces": [],
+        "created_at": shown["created_at"],
+        "updated_at": shown["updated_at"],
+    }
+    role = acme.role(surfaces=["chat"])["id"]
+    acme.post("/group_mappings", {"group_id": acme.group("eng", [user]), "role_id": role})
+    seated = acme.get(f"/users/{user}").json
+    assert (seated["seat_state"], seated["role_id"], seated["surfaces"]) == ("assigned", role, ["chat"])
+
+
+def test_people_are_found_by_each_filter_and_all_together(acme: Any) -> None:
+    ada, bob = acme.user("ada"), acme.user("bob")
+    group = acme.group("eng", [ada])
+    acme.post("/group_mappings", {"group_id": group, "role_id": acme.role()["id"]})
+
+    def found(query: str) -> list[str]:
+        return [user["id"] for user in acme.get(f"/users{query}").json["data"]]
+
+    assert found("") == [ada, bob]
+    assert found("?user_name=ADA@example.com") == [ada]
+    assert found("?email=Bob@Example.com") == [bob]
+    assert found(f"?group_id={group}") == [ada]
+    assert found("?seat_state=assigned") == [ada]
+    assert found("?seat_state=released") == []
+    assert found(f"?group_id={group}&seat_state=assigned&email=ada@example.com") == [ada]
+    assert found(f"?group_id={group}&user_name=bob@example.com") == []
+
+
+@pytest.mark.parametrize(
+    "query", ["seat_state=lost", "active=true", "user_name=a&user_name=b", "user_name=%00", "limit=x"]
+)
+def test_a_bad_query_is_refused(acme: Any, problem: Problem, query: str) -> None:
+    problem(acme.get(f"/users?{query}"), 400, "invalid_request")
+
+
+def test_people_of_another_organization_are_not_there(acme: Any, globex: Any, problem: Problem) -> None:
+    user, group = globex.user("ada"), globex.group("eng")
+    for path in ("", "/explain"):
+        problem(acme.get(f"/users/{user}{path}"), 404, "user_not_found")
+    for path in ("/deactivate", "/reactivate"):
+        problem(acme.post(f"/users/{user}{path}"), 404, "user_not_found")
+    problem(acme.get(f"/users?group_id={group}"), 404, "group_not_found")
+    assert acme.get("/users").json["data"] == []
+    assert globex.get(f"/users/{user}").json["active"] is True
+
+
+@pytest.mark.parametrize("id_", ["x", "user_", "user_1", "00000000-0000-7000-8000-000000000000", "%00", "é"])
+def test_what_is_no_id_is_not_found(acme: Any, problem: Problem, id_: str) -> None:
+    problem(acme.get(f"/users/{id_}"), 404, "not_found")
+
+
+def test_the_bare_id_of_scim_is_not_taken(acme: Any, problem: Problem) -> None:
+    problem(acme.get(f"/users/{acme.user('ada').removeprefix('user_')}"), 404, "not_found")
+
+
+def test_deactivating_releases_the_seat_in_the_same_answer(acme: Any) -> None:
+    user = acme.user("ada")
+    acme.post("/group_mappings", {"group_id": acme.group("eng", [user]), "role_id": acme.role()["id"]})
+    off = acme.post(f"/users/{user}/deactivate")
+    assert off.status_code == 200
+    assert (off.json["active"], off.json["seat_state"], off.json["surfaces"]) == (False, "released", [])
+    assert acme.get(f"/users/{user}").json == off.json
+    again = acme.post(f"/users/{user}/deactivate", {}).json
+    assert again["active"] is False
+
+    on = acme.post(f"/users/{user}/reactivate")
+    assert (on.json["active"], on.json["seat_state"]) == (True, "assigned")
+
+
+def test_the_block_of_an_administrator_outlasts_the_idp(acme: Any) -> None:
+    user = acme.user("ada")
+    acme.post(f"/users/{user}/deactivate")
+    with acme.services() as services:
+        people = services.get(UserService)
+        row = people.get(user.removeprefix("user_"))
+        people.update(row, {"userName": "ada@example.com"}, idp_active=True, changed=frozenset({"active"}))
+    assert acme.get(f"/users/{user}").json["active"] is False
+
+
+def test_who_is_off_in_the_idp_comes_back_only_there(acme: Any, problem: Problem) -> None:
+    user = acme.user("ada")
+    with acme.services() as services:
+        people = services.get(UserService)
+        row = people.get(user.removeprefix("user_"))
+        people.update(row, {"userName": "ada@example.com"}, idp_active=False, changed=frozenset({"active"}))
+    problem(acme.post(f"/users/{user}/reactivate"), 409, "inactive_in_idp")
+
+
+def test_a_body_for_deactivate_has_no_fields(acme: Any, problem: Problem) -> None:
+    user = acme.user("ada")
+    detail = problem(acme.post(f"/users/{user}/deactivate", {"why": 1}), 400, "invalid_request")["detail"]
+    assert detail.startswith("why")
+
+
+def test_an_explanation_names_sources_losers_limits_and_causes(acme: Any) -> None:
+    user = acme.user("ada")
+    acme.call("PATCH", "/organization", json={"rights_mode": "first"})
+    first = acme.role("first", surfaces=["code"], spend_limits=[{"window": "daily", "amount_usd": "5"}])
+    second = acme.role("second", surfaces=["chat"])
+    groups = [acme.group("a", [user]), acme.group("b", [user])]
+    mappings = [
+        acme.post("/group_mappings", {"group_id": group, "role_id": role["id"]}).json
+        for group, role in zip(groups, (first, second), strict=True)
+    ]
+    told = acme.get(f"/users/{user}/explain", scopes=["governance:read"]).json
+    source = {"type": "group", "group_id": groups[0], "mapping_id": mappings[0]["id"]}
+    assert told["type"] == "explanation"
+    assert told["user_id"] == user
+    assert (told["active"], told["blocked"], told["seat_state"]) == (True, False, "assigned")
+    assert (told["role_id"], told["surfaces"], told["models"]) == (first["id"], ["code"], None)
+    assert told["rights_mode"] == "first"
+    assert told["groups"] == groups
+    assert told["sources"] == [source]
+    assert [reason["outcome"] for reason in told["reasons"]] == ["decides", "loses"]
+    assert told["reasons"][0]["source"] == source
+    assert told["reasons"][1]["source"]["mapping_id"] == mappings[1]["id"]
+    assert told["seat"] == acme.get(f"/seats/{user}").json
+    assert told["limits"] == acme.get(f"/spend_limits/effective?user_id={user}").json["data"]
+    assert [(cause["action"], cause["actor"]["type"]) for cause in told["caused_by"]][:1] == [
+        ("seat.assigned", "api_key")
+    ]
+    assert told["caused_by"][0]["actor"]["id"].startswith("apikey_")
+    assert "user.created" in [cause["action"] for cause in told["caused_by"]]
+
+
+def test_an_explanation_of_somebody_with_nothing(acme: Any) -> None:
+    told = acme.get(f"/users/{acme.user('ada')}/explain").json
+    assert (told["seat"], told["seat_state"], told["role_id"], told["reasons"]) == (None, None, None, [])
+    assert {limit["source"] for limit in told["limits"]} == {"deprovisioned"}
+
+
+def test_the_last_cause_is_told_before_the_log_is_in_order(acme: Any) -> None:
+    user = acme.user("ada")
+    acme.post(f"/users/{user}/deactivate", headers={"X-Request-Id": "request-of-the-block"})
+    told = acme.get(f"/users/{user}/explain").json
+    assert (told["active"], told["blocked"]) == (False, True)
+    cause = told["caused_by"][0]
+    assert (cause["action"], cause["request_id"]) == ("user.deactivated", "request-of-the-block")

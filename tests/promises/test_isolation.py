@@ -1,0 +1,163 @@
+"""P5: every route, asked by one organization about another's objects, answers as if there were none."""
+
+import pytest
+from flask import Flask
+
+from app.core.ids import edge_id
+from tests.support.cast import Organization, create_organization, json_of
+
+# Routes that name no object of an organization, so there is nothing foreign to ask for.
+WITHOUT_OBJECTS = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/openapi.json",
+    "/api/v1/organization",
+    "/api/v1/seat_pool",
+    "/scim/v2/ServiceProviderConfig",
+    "/scim/v2/ResourceTypes",
+    "/scim/v2/ResourceTypes/<name>",
+    "/scim/v2/Schemas",
+    "/scim/v2/Schemas/<urn>",
+}
+BODIES = {
+    ("PUT", "/scim/v2/Users/<user_id>"): {"userName": "taken.over@example.com"},
+    ("PUT", "/scim/v2/Groups/<group_id>"): {"displayName": "Taken over", "members": []},
+    ("PATCH", "/scim/v2/Users/<user_id>"): {"Operations": [{"op": "replace", "value": {"active": False}}]},
+    ("PATCH", "/scim/v2/Groups/<group_id>"): {
+        "Operations": [{"op": "replace", "value": {"displayName": "Taken over"}}]
+    },
+    ("PATCH", "/api/v1/roles/<role_id>"): {"surfaces": []},
+    ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
+}
+
+
+class Victim:
+    """An organization with one object of every kind."""
+
+    def __init__(self, app: Flask) -> None:
+        self.organization = create_organization(app)
+        organization = self.organization
+        self.user_id = organization.scim.create_user("victim@example.com", externalId="victim")
+        self.group_id = organization.scim.create_group("Victims", [self.user_id])
+        self.mapping_id = organization.map_group(self.group_id)
+        self.role_id = organization.role_id("member")
+        api = organization.api
+        token = json_of(api.post("/scim_tokens", {"name": "victim"}))["id"]
+        key = json_of(api.post("/api_keys", {"name": "victim", "scopes": ["admin"]}))["id"]
+        self.ids = {
+            "user_id": edge_id("user", self.user_id),
+            "group_id": edge_id("group", self.group_id),
+            "mapping_id": self.mapping_id,
+            "role_id": self.role_id,
+            "scim_token_id": token,
+            "token_id": token,
+            "api_key_id": key,
+            "key_id": key,
+        }
+
+    def path(self, rule: str) -> str:
+        values = self.ids
+        if rule.startswith("/scim/"):
+            values = {"user_id": self.user_id, "group_id": self.group_id}
+        for name, value in values.items():
+            rule = rule.replace(f"<{name}>", value)
+        return rule
+
+    def snapshot(self) -> list[object]:
+        """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
+        organization = self.organization
+        api = ("/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization")
+        seen: list[object] = [json_of(organization.api.get(path)) for path in api]
+        return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
+
+
+@pytest.fixture(scope="module")
+def victim(app: Flask) -> Victim:
+    return Victim(app)
+
+
+def rules_with_objects(app: Flask) -> list[tuple[str, str]]:
+    """Every method of every route that names an object; a new route is in here by itself."""
+    return sorted(
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if "<" in rule.rule and rule.rule not in WITHOUT_OBJECTS
+    )
+
+
+def test_every_route_answers_404_for_another_organizations_object(
+    app: Flask, victim: Victim, globex: Organization
+) -> None:
+    before = victim.snapshot()
+    answers = {}
+    for method, rule in rules_with_objects(app):
+        client = globex.scim if rule.startswith("/scim/") else globex.api
+        path = victim.path(rule)
+        assert "<" not in path, f"The matrix knows no id for {rule}."
+        response = client.request(method, path.removeprefix(client.root), BODIES.get((method, rule)))
+        answers[method, rule] = response.status_code
+    assert {rule: status for rule, status in answers.items() if status != 404} == {}
+    assert victim.snapshot() == before
+
+
+def test_no_list_shows_another_organizations_objects(
+    app: Flask, victim: Victim, globex: Organization
+) -> None:
+    lists = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "<" not in rule.rule and "GET" in (rule.methods or ())
+    }
+    foreign = set(victim.ids.values()) | {victim.user_id, victim.group_id}
+    for rule in sorted(lists - WITHOUT_OBJECTS):
+        client = globex.scim if rule.startswith("/scim/") else globex.api
+        text = client.get(rule.removeprefix(client.root)).text
+        assert not [id_ for id_ in foreign if id_ in text], rule
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        'userName eq "victim@example.com"',
+        'externalId eq "victim"',
+        'id eq "{user_id}"',
+        'groups.value eq "{group_id}"',
+        'userName pr or userName eq "x"',
+        'not (userName eq "nobody")',
+    ],
+)
+def test_no_filter_reaches_another_organization(victim: Victim, globex: Organization, filter_: str) -> None:
+    text = filter_.format(user_id=victim.user_id, group_id=victim.group_id)
+    response = globex.scim.get("/Users", query_string={"filter": text})
+    assert (response.status_code, json_of(response)["totalResults"]) == (200, 0)
+
+
+def test_names_of_another_organization_are_free(victim: Victim, globex: Organization) -> None:
+    globex.scim.create_user("victim@example.com", externalId="victim")
+    globex.scim.create_group("Victims")
+
+
+def test_a_member_or_mapping_cannot_name_another_organizations_object(
+    victim: Victim, globex: Organization
+) -> None:
+    group_id = globex.scim.create_group()
+    assert globex.scim.add_members(group_id, victim.user_id).status_code == 400
+    mapping = {"group_id": victim.ids["group_id"], "role_id": globex.role_id("member")}
+    assert globex.api.post("/group_mappings", mapping).status_code == 404
+    mapping = {"group_id": edge_id("group", group_id), "role_id": victim.role_id}
+    assert globex.api.post("/group_mappings", mapping).status_code == 404
+
+
+def test_a_cursor_of_another_organization_is_refused(victim: Victim, globex: Organization) -> None:
+    victim.organization.scim.create_user()
+    cursor = json_of(victim.organization.api.get("/users?limit=1"))["next_cursor"]
+    response = globex.api.get("/users", query_string={"limit": 1, "cursor": cursor})
+    assert (response.status_code, json_of(response)["code"]) == (400, "invalid_cursor")
+
+
+def test_credentials_are_good_for_their_own_protocol_only(acme: Organization) -> None:
+    scim, api = acme.scim.token, acme.api.token
+    assert acme.scim.get("/Users", headers={"Authorization": f"Bearer {api}"}).status_code == 401
+    assert acme.api.get("/users", headers={"Authorization": f"Bearer {scim}"}).status_code == 401
