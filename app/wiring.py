@@ -179,6 +179,11 @@ def _set_up_governance(services: Services, _event: directory.OrganizationCreated
     services.get(RoleService).create_built_in()
 
 
+def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
+    if "rights_mode" in event.data:
+        services.get(MappingService).decide_everybody()
+
+
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
     # The principal row told what the person had; nobody without a role or seat costs a statement.
     if event.seat_state is not None or event.role_id is not None:
@@ -202,6 +207,7 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
+    directory.OrganizationUpdated: (_decide_everybody,),
     directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
     directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),

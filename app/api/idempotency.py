@@ -4,8 +4,8 @@ A claim is inserted before the work begins. Of two parallel requests with one ke
 fails, its transaction is repeated, and the second look finds the finished answer. A refusal rolls its
 claim back with everything else, so only success is remembered.
 
-An answer may hold a secret that Usher itself stores only as a hash. Bodies are therefore masked with
-a stream that only the bearer of the very same API key can compute again: the database alone gives
+An answer may hold a secret that Usher itself stores only as a hash. Bodies are therefore encrypted
+under a key that only the bearer of the very same API key can compute again: the database alone gives
 nothing away.
 """
 
@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.api.models import MAX_KEY_LENGTH, idempotency_keys
@@ -117,16 +118,16 @@ class IdempotencyStore:
 
 
 def _seal(text: str, token: str, nonce: str) -> str:
-    return f"{nonce}.{b64encode(_mask(text.encode(), token, nonce)).decode()}"
+    sealed = AESGCM(_key(token)).encrypt(nonce.encode(), text.encode(), None)
+    return f"{nonce}.{b64encode(sealed).decode()}"
 
 
-def _unseal(sealed: str, token: str) -> str:
-    nonce, _, masked = sealed.partition(".")
-    return _mask(b64decode(masked), token, nonce).decode()
+def _unseal(stored: str, token: str) -> str:
+    nonce, _, sealed = stored.partition(".")
+    return AESGCM(_key(token)).decrypt(nonce.encode(), b64decode(sealed), None).decode()
 
 
-def _mask(data: bytes, token: str, nonce: str) -> bytes:
-    # SHAKE-256 is an extendable-output function: keyed by the 192 random bits of the token and a
-    # nonce that is never used twice, its output is a one-time key stream.
-    stream = hashlib.shake_256(f"usher-idempotency {nonce} {token}".encode()).digest(len(data))
-    return bytes(left ^ right for left, right in zip(data, stream, strict=True))
+def _key(token: str) -> bytes:
+    # The token has 192 random bits, so one hash makes a key of it; the prefix keeps it apart from
+    # the hash under which the token itself is looked up.
+    return hashlib.sha256(f"usher-idempotency {token}".encode()).digest()

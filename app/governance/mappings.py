@@ -17,7 +17,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, memberships, organizations
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
-from app.governance.models import group_mappings, roles
+from app.governance.models import group_mappings, roles, seats
 from app.governance.policy import load_mappings, lock_groups
 from app.governance.resolver import GroupMapping
 
@@ -38,6 +38,7 @@ _MEMBERS_OF = (
     .where(memberships.c.org_id == ORG_ID, memberships.c.group_id.in_(bindparam("ids", expanding=True)))
     .distinct()
 )
+_MANUAL = select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.manual_role_id.is_not(None))
 _GROUPS = select(groups.c.id, groups.c.display_name, groups.c.member_count, groups.c.deleted_at).where(
     groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -84,8 +85,20 @@ class MappingService:
         before = self._begin(None)
         kept = [old for old in before if old.id != mapping_id]
         if len(kept) == len(before):
-            raise NotFoundError(f"There is no group mapping with the id {mapping_id!r}.")
+            raise NotFoundError(
+                f"There is no group mapping with the id {mapping_id!r}.", code="group_mapping_not_found"
+            )
         self._store(before, [NewMapping(old.group_id, old.role_id, old.seat_on) for old in kept])
+
+    def decide_everybody(self) -> None:
+        """Decide again for everybody who has anything: members of mapped groups and manual seats."""
+        uow = self._uow
+        group_ids = {mapping.group_id for mapping in load_mappings(uow)}
+        lock_groups(uow, group_ids)
+        people = set(uow.execute(_MANUAL).scalars())
+        if group_ids:
+            people.update(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())
+        self._entitlements.refresh(people)
 
     def _begin(self, expected_version: int | None) -> list[GroupMapping]:
         # The version row is taken first, so that two changes of the list follow one another.

@@ -129,7 +129,11 @@ class RoleService:
         uow.execute(_UPDATE, {"row_id": role_id, **{f"new_{name}": value for name, value in new.items()}})
         if limits is not None:
             self._store_limits(role_id, limits)
-        uow.add(RoleUpdated(role_id, {"changed": sorted([*changes, *(["spend_limits"] if limits else [])])}))
+        uow.add(
+            RoleUpdated(
+                role_id, {"changed": sorted([*changes, *(["spend_limits"] if limits is not None else [])])}
+            )
+        )
         holders = set(uow.execute(_MANUAL_HOLDERS, {"role_id": role_id}).scalars())
         if groups:
             holders.update(uow.execute(_MEMBERS_OF, {"ids": sorted(groups)}).scalars())

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.errors import ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import principals
+from app.directory.models import principals, users
 from app.governance.entitlements import EntitlementService
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import roles, seats
@@ -17,8 +17,17 @@ from app.governance.models import roles, seats
 _BY_ID = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("user_id"))
 _PERSON = (
     select(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("user_id"))
-    .with_for_update()
+    .select_from(
+        principals.join(
+            users, and_(users.c.org_id == principals.c.org_id, users.c.id == principals.c.user_id)
+        )
+    )
+    .where(
+        principals.c.org_id == ORG_ID,
+        principals.c.user_id == bindparam("user_id"),
+        users.c.deleted_at.is_(None),
+    )
+    .with_for_update(of=principals)
 )
 _ROLE = select(roles.c.id).where(roles.c.org_id == ORG_ID, roles.c.id == bindparam("id"))
 _GIVE = upsert(seats)

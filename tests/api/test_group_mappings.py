@@ -122,7 +122,7 @@ def test_nothing_of_another_organization_can_be_mapped(acme: Any, globex: Any, p
     )
     problem(acme.post("/group_mappings", {"group_id": group, "role_id": foreign_role}), 404, "role_not_found")
     theirs = globex.post("/group_mappings", {"group_id": foreign_group, "role_id": foreign_role}).json
-    problem(acme.call("DELETE", f"/group_mappings/{theirs['id']}"), 404, "not_found")
+    problem(acme.call("DELETE", f"/group_mappings/{theirs['id']}"), 404, "group_mapping_not_found")
     assert globex.get("/group_mappings").json["data"] == [theirs]
 
 

@@ -1,0 +1,58 @@
+"""The schema goes up, down and up again, with data, on both databases, and matches the models."""
+
+from collections.abc import Callable
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
+
+from app import create_app, schema
+from app.core.database import metadata
+from app.settings import Settings
+from tests.support.cast import create_organization, json_of
+from tests.support.databases import KINDS
+
+MakeDatabase = Callable[[str, str], Settings]
+
+
+def fill_and_read(settings: Settings) -> int:
+    """Use the schema for real: an organization, a person, a seat. Answers how many users there are."""
+    app = create_app(settings)
+    organization = create_organization(app)
+    organization.map_group(organization.scim.create_group(members=[organization.scim.create_user()]))
+    total: int = json_of(organization.scim.get("/Users"))["totalResults"]
+    organization.container.database.dispose()
+    return total
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_migration_goes_up_down_and_up_with_data(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "up_and_down")
+    schema.upgrade(settings)
+    assert fill_and_read(settings) == 1
+    schema.downgrade(settings, "base")
+    engine = create_engine(settings.migration_url)
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
+    schema.upgrade(settings)
+    assert fill_and_read(settings) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_migrated_schema_is_the_one_of_the_models(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "compared")
+    schema.upgrade(settings)
+    engine = create_engine(settings.migration_url)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+    assert differences == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_upgrading_twice_is_no_change(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "twice")
+    schema.upgrade(settings)
+    schema.upgrade(settings)
+    assert fill_and_read(settings) == 1

@@ -1,0 +1,133 @@
+"""The outbox is delivered at least once, by one worker at a time, and one bad message stops no other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.audit.models import audit_events, outbox_messages
+from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
+from app.core.tenancy import ORG_ID
+from app.wiring import JOBS, Container, Services, build_worker
+from app.worker import Worker
+from tests.support.cast import Organization, in_organization
+from tests.support.fakes import FakeClock
+
+
+class Deliveries:
+    """Remembers what was delivered to one organization; fails for the kinds that it is told to."""
+
+    def __init__(self, org_id: str) -> None:
+        self.org_id = org_id
+        self.delivered: list[str] = []
+        self.failing: set[str] = set()
+
+    def deliver(self, services: Services, payload: Mapping[str, Any]) -> None:
+        if services.uow.org_id != self.org_id:
+            return
+        self.delivered.append(payload["name"])
+        if payload["name"] in self.failing:
+            raise ConnectionError("the receiver is away")
+
+
+@pytest.fixture
+def deliveries(acme: Organization) -> Deliveries:
+    return Deliveries(acme.id)
+
+
+@pytest.fixture
+def worker(acme: Organization, deliveries: Deliveries) -> Worker:
+    container: Container = acme.container
+    kinds = ("greeting", "user.deprovisioned", "seat_pool.hand_over")
+    table = {kind: deliveries.deliver if kind == "greeting" else lambda *_: None for kind in kinds}
+    return Worker(container.begin, JOBS, table, container.heartbeat)
+
+
+def put(acme: Organization, *names: str) -> None:
+    with in_organization(acme.app, acme.id) as services:
+        for name in names:
+            services.get(Outbox).put("greeting", {"name": name})
+        services.commit()
+
+
+def messages(acme: Organization) -> list[tuple[str, int]]:
+    with in_organization(acme.app, acme.id, write=False) as services:
+        query = select(outbox_messages).where(outbox_messages.c.org_id == ORG_ID)
+        return [(row.state, row.attempts) for row in services.uow.execute(query)]
+
+
+def test_messages_are_delivered_once_and_in_order(
+    acme: Organization, worker: Worker, deliveries: Deliveries
+) -> None:
+    put(acme, "first", "second", "third")
+    worker.round()
+    worker.round()
+    assert deliveries.delivered == ["first", "second", "third"]
+    assert messages(acme) == []
+
+
+def test_a_message_under_lease_is_left_alone_until_the_lease_ends(
+    acme: Organization, worker: Worker, deliveries: Deliveries, clock: FakeClock
+) -> None:
+    """A worker that was killed after claiming loses nothing."""
+    put(acme, "claimed")
+    with in_organization(acme.app, acme.id) as services:
+        assert len(services.get(Outbox).claim()) == 1
+        services.commit()
+    worker.round()
+    assert deliveries.delivered == []
+    clock.advance(seconds=LEASE.total_seconds() + 1)
+    worker.round()
+    assert deliveries.delivered == ["claimed"]
+
+
+def test_a_failing_message_is_tried_later_and_the_others_go_through(
+    acme: Organization, worker: Worker, deliveries: Deliveries, clock: FakeClock
+) -> None:
+    deliveries.failing = {"bad"}
+    put(acme, "bad", "good")
+    worker.round()
+    assert deliveries.delivered == ["bad", "good"]
+    deliveries.failing = set()
+    worker.round()
+    assert deliveries.delivered == ["bad", "good"]
+    clock.advance(seconds=RETRY_DELAYS[0].total_seconds() + 1)
+    worker.round()
+    assert deliveries.delivered == ["bad", "good", "bad"]
+    assert messages(acme) == []
+
+
+def test_a_message_that_never_succeeds_is_set_aside(
+    acme: Organization, worker: Worker, deliveries: Deliveries, clock: FakeClock
+) -> None:
+    deliveries.failing = {"poison"}
+    put(acme, "poison")
+    for delay in (*RETRY_DELAYS, RETRY_DELAYS[-1]):
+        worker.round()
+        clock.advance(seconds=delay.total_seconds() + 1)
+    worker.round()
+    assert messages(acme) == [("dead", len(RETRY_DELAYS) + 1)]
+    assert len(deliveries.delivered) == len(RETRY_DELAYS) + 1
+
+
+def test_the_worker_places_audit_entries_without_a_reader(acme: Organization) -> None:
+    acme.scim.create_user()
+    build_worker(acme.container).round()
+    with in_organization(acme.app, acme.id, write=False) as services:
+        query = select(audit_events.c.position).where(audit_events.c.org_id == ORG_ID)
+        positions = sorted(services.uow.execute(query).scalars())
+    assert positions == list(range(1, len(positions) + 1))
+
+
+def test_waiting_people_who_were_passed_over_are_picked_up_by_the_worker(acme: Organization) -> None:
+    """Hand-over skips a person whom another transaction holds, and promises to come back."""
+    acme.api.put("/seat_pool", {"quantity": 0})
+    person = acme.scim.create_user()
+    acme.map_group(acme.scim.create_group(members=[person]))
+    with in_organization(acme.app, acme.id) as services:
+        services.get(Outbox).put("seat_pool.hand_over", {})
+        services.commit()
+    acme.api.put("/seat_pool", {"quantity": 1})
+    build_worker(acme.container).round()
+    assert acme.seat_state(person) == "assigned"
