@@ -58,6 +58,10 @@ types: .venv/dev.stamp ## Check types
 migration: .venv/dev.stamp ## Write the next migration from the models: make migration NAME=add_x
 	@$(BIN)/alembic revision --autogenerate -m "$(NAME)"
 
+.PHONY: docs
+docs: .venv/run.stamp ## Write the generated pages in docs/
+	@$(BIN)/python -m app.settings_page
+
 .PHONY: lock
 lock: .venv/dev.stamp ## Recompute the hash-pinned locks from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.txt

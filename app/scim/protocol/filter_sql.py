@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, false, func, not_, or_, true
+from sqlalchemy import ColumnElement, String, and_, cast, func, not_, or_, true
 
 from app.core.clock import rfc3339
 from app.scim.protocol.attribute_path import AttributePath
@@ -168,7 +168,9 @@ def _compare_uuid(node: Compare, column: ColumnElement[Any]) -> ColumnElement[bo
     if node.op not in {"eq", "ne"}:
         return _compare_value(node, cast(column, String(36)), text)
     if not _is_canonical_uuid(text):
-        return true() if node.op == "ne" else false()
+        # A constant would fold the whole WHERE away, and the organization's criterion with it.
+        there, absent = column.is_not(None), column.is_(None)
+        return or_(there, absent) if node.op == "ne" else and_(there, absent)
     return _compare_value(node, column, text)
 
 
