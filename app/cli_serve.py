@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core import logs
 from app.core.context import SYSTEM, Caller
 from app.directory.organizations import OrganizationService
+from app.doctor import examine
 from app.settings import Settings
 from app.wiring import Container, build_worker
 
@@ -37,6 +38,8 @@ def serve(host: str, port: int, workers: int, *, no_worker: bool) -> None:
     if make_url(settings.database_url).get_backend_name() == "sqlite" and workers > 1:
         click.echo("usher: SQLite is served by one process; use --workers 1, or PostgreSQL.", err=True)
         sys.exit(EXIT_USAGE)
+    if settings.is_production:
+        _refuse_problems(settings)
     # The server's processes read their settings for themselves.
     os.environ["USHER_WORKERS"] = str(workers)
     os.environ["USHER_WORKER"] = str(not no_worker)
@@ -69,6 +72,15 @@ def worker() -> None:
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
     running.run()
+
+
+def _refuse_problems(settings: Settings) -> None:
+    """Production does not start on what the doctor calls a problem."""
+    problems = [finding["detail"] for finding in examine(settings) if finding["status"] == "problem"]
+    for problem in problems:
+        click.echo(f"usher: {problem}", err=True)
+    if problems:
+        sys.exit(1)
 
 
 def _welcome(settings: Settings, host: str, port: int) -> None:

@@ -43,7 +43,7 @@ def test_the_config_has_every_block() -> None:
         "cursor": False,
         "index": True,
         "defaultPaginationMethod": "index",
-        "defaultPageSize": 100,
+        "defaultPageSize": 200,
         "maxPageSize": 1000,
     }
     assert config["authenticationSchemes"][0]["type"] == "oauthbearertoken"

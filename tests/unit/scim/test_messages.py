@@ -40,13 +40,13 @@ def test_the_status_of_an_error_is_text() -> None:
 @pytest.mark.parametrize(
     ("params", "start_index", "count"),
     [
-        ({}, 1, 100),
+        ({}, 1, 200),
         ({"startIndex": "0", "count": "-5"}, 1, 0),
         ({"startIndex": "-3", "count": "0"}, 1, 0),
         ({"startIndex": "21", "count": "1001"}, 21, 1000),
         ({"startIndex": "", "count": " 10 "}, 1, 10),
         ({"startIndex": "9" * 18, "count": "9" * 18}, 1_000_000_000, 1000),
-        ({"aadOptscim062020": "", "sortBy": "userName"}, 1, 100),
+        ({"aadOptscim062020": "", "sortBy": "userName"}, 1, 200),
     ],
 )
 def test_paging_parameters_are_clamped(params: dict[str, str], start_index: int, count: int) -> None:
