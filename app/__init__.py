@@ -20,6 +20,8 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     # 1. Flask knows nothing of ours but the container.
     app = Flask(__name__, static_folder=None)
     app.extensions["usher"] = container
+    # RFC 7644 section 7.1: no redirect answers a write, so a doubled slash is an unknown address.
+    app.url_map.merge_slashes = False
     # 2. One log line and one request id for each request.
     logs.configure(settings.log_level)
     requests.install(app, container.environment.ids)

@@ -55,8 +55,11 @@ _NAMESAKES = (
             ),
         ),
     )
-    .order_by(users.c.deleted_at.desc())
+    .order_by(users.c.deleted_at.desc().nulls_first())
     .limit(20)
+)
+_LIVING_NAMESAKE = select(users.c.id).where(
+    users.c.org_id == ORG_ID, users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)
 )
 _INSERT = insert(users)
 _INSERT_PRINCIPAL = insert(principals)
@@ -153,11 +156,7 @@ class UserService:
             _NAMESAKES, {"key": profile.user_name_key, "external_id": profile.external_id}
         ).all()
         if any(row.deleted_at is None for row in rows):
-            raise ConflictError(
-                f"A user with the userName {profile.user_name!r} exists already. "
-                "Update or reactivate that user instead.",
-                code="user_name_taken",
-            )
+            raise _name_taken(profile)
         effective = active and not (rows and rows[0].blocked)
         principal_id = self._take_principal(user_id, rows[0] if rows else None, active=effective)
         uow.execute(
@@ -232,13 +231,19 @@ class UserService:
 
     def _store(self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool) -> None:
         active = idp_active and not blocked
-        columns = self._columns(attributes, Profile.of(attributes), active=active, idp_active=idp_active)
+        profile = Profile.of(attributes)
+        if profile.user_name_key != user.user_name_key and self._is_taken(profile):
+            raise _name_taken(profile)
+        columns = self._columns(attributes, profile, active=active, idp_active=idp_active)
         values = {f"new_{name}": value for name, value in columns.items()}
         result = self._uow.execute(_UPDATE, {**values, "row_id": user.id, "row_version": user.version})
         if result.rowcount != 1:
             raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
         if active != user.active or blocked != user.blocked:
             self._set_access(user, active=active, blocked=blocked)
+
+    def _is_taken(self, profile: Profile) -> bool:
+        return self._uow.execute(_LIVING_NAMESAKE, {"key": profile.user_name_key}).first() is not None
 
     def _columns(
         self, attributes: Attributes, profile: Profile, *, active: bool, idp_active: bool
@@ -280,3 +285,11 @@ class UserService:
         uow.add(UserDeleted(user.id, data, seat_state=before.seat_state, role_id=before.role_id))
         for group_id in left:
             uow.add(MembersChanged(group_id, removed=(user.id,)))
+
+
+def _name_taken(profile: Profile) -> ConflictError:
+    return ConflictError(
+        f"A user with the userName {profile.user_name!r} exists already. "
+        "Update or reactivate that user instead.",
+        code="user_name_taken",
+    )

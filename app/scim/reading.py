@@ -4,7 +4,7 @@ A page costs two statements at most, however many resources: what is related (a 
 group's members) is joined as ready JSON text by the same statement, and only when it will be shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,7 @@ class ResourceReader:
         self._uow = uow
         self._shelf = shelf
         self._base_url = urls.scim_base_url
+        self._values = {"base_url": self._base_url}
         self.resource_type = resource_type
 
     def projection(self, attributes: str | None, excluded: str | None) -> Projection:
@@ -83,7 +84,7 @@ class ResourceReader:
         self.require_id(id_)
         joined = projection.wants(self._shelf.related)
         statement = self._shelf.one_with_related if joined else self._shelf.one
-        row = self._uow.execute(statement, {"id": id_, **self._values(joined=joined)}).first()
+        row = self._uow.execute(statement, {"id": id_, **self._values}).first()
         if row is None:
             raise self._not_found(id_)
         return render(row, self._base_url, projection)
@@ -98,20 +99,21 @@ class ResourceReader:
         if query.filter_text is not None:
             matching = condition(parse_filter(self.resource_type, query.filter_text), shelf.bindings)
             page, count = page.where(matching), count.where(matching)
-        rows = self._page(page, query, self._values(joined=joined))
+        rows = self._page(page, query)
         # The count is asked for only when the page leaves it open.
         is_last = len(rows) < query.count and (bool(rows) or query.start_index == 1)
-        total = query.start_index - 1 + len(rows) if is_last else self._uow.execute(count).scalar_one()
+        total = (
+            query.start_index - 1 + len(rows)
+            if is_last
+            else self._uow.execute(count, self._values).scalar_one()
+        )
         bodies = [render(row, self._base_url, projection).body for row in rows]
         return render_list(bodies, total=total, start_index=query.start_index)
 
-    def _page(self, page: Select[Any], query: ListQuery, values: Mapping[str, str]) -> Sequence[Row[Any]]:
+    def _page(self, page: Select[Any], query: ListQuery) -> Sequence[Row[Any]]:
         if query.count == 0:
             return []
-        return self._uow.execute(page.limit(query.count).offset(query.start_index - 1), values).all()
-
-    def _values(self, *, joined: bool) -> dict[str, str]:
-        return {"base_url": self._base_url} if joined else {}
+        return self._uow.execute(page.limit(query.count).offset(query.start_index - 1), self._values).all()
 
     def _not_found(self, id_: str) -> NotFoundError:
         noun = self._shelf.noun

@@ -98,6 +98,15 @@ def send(answer: Answer, status: int = 200) -> Response:
     return response
 
 
+def no_content(version: int | None = None) -> Response:
+    """204, with the ETag of what was changed."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    if version is not None:
+        response.headers["ETag"] = weak(version)
+    return response
+
+
 def send_json(body: str, status: int = 200) -> Response:
     """In SCIM's media type, or as plain JSON for clients that ask for nothing else (OneLogin)."""
     best = request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json"], MEDIA_TYPE)

@@ -2,9 +2,8 @@
 
 from flask import Response, request
 
-from app.scim.protocol.etag import weak
 from app.scim.protocol.projection import Projection
-from app.scim.routes import if_match, list_query, read_body, route, send, send_json
+from app.scim.routes import if_match, list_query, no_content, read_body, route, send, send_json
 from app.scim.service_groups import GroupReader, GroupResources
 from app.web.context import service
 
@@ -40,10 +39,10 @@ def patch_group(group_id: str) -> Response:
     version = service(GroupResources).patch(group_id, read_body(), if_match())
     if request.args.get("attributes"):
         return send(service(GroupReader).get(group_id, _projection()))
-    return Response(status=204, headers={"ETag": weak(version)})
+    return no_content(version)
 
 
 @route("/Groups/<group_id>", "DELETE")
 def delete_group(group_id: str) -> Response:
     service(GroupResources).delete(group_id, if_match())
-    return Response(status=204)
+    return no_content()

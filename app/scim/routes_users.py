@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from app.scim.protocol.projection import Projection
-from app.scim.routes import if_match, list_query, read_body, route, send, send_json
+from app.scim.routes import if_match, list_query, no_content, read_body, route, send, send_json
 from app.scim.service_users import UserReader, UserResources
 from app.web.context import service
 
@@ -41,4 +41,4 @@ def patch_user(user_id: str) -> Response:
 @route("/Users/<user_id>", "DELETE")
 def delete_user(user_id: str) -> Response:
     service(UserResources).delete(user_id, if_match())
-    return Response(status=204)
+    return no_content()

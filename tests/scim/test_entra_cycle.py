@@ -72,7 +72,9 @@ def test_group_reads_exclude_members_on_item_and_filter(acme: Organization) -> N
     assert body["Resources"] == [item]
 
 
-@pytest.mark.parametrize("name", ["manager", f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}:manager.value"])
+@pytest.mark.parametrize(
+    "name", ["manager", f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}:manager.value"]
+)
 def test_the_reference_check_answers_none_or_one(acme: Organization, name: str) -> None:
     boss, anna = acme.scim.create_user(), create(acme)
     condition = f'id eq "{anna}" and {name} eq "{boss}"'
@@ -169,11 +171,14 @@ def test_roles_as_json_text_are_unfolded_and_replace_means_replace(acme: Organiz
     body = patch_user(acme, anna, {"op": "Add", "path": "roles", "value": [{"value": json_text}]})
     assert body["roles"] == [{"value": "Admin", "display": "Administrators"}]
     assertive = [{"primary": False, "type": "WindowsAzureActiveDirectoryRole", "value": "Reader"}]
-    assert patch_user(acme, anna, {"op": "replace", "path": "roles", "value": assertive})["roles"] == assertive
+    assert (
+        patch_user(acme, anna, {"op": "replace", "path": "roles", "value": assertive})["roles"] == assertive
+    )
 
 
 @pytest.mark.parametrize(
-    "path", [f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}.manager", "manager", f"{ENTERPRISE_USER}:Manager"]
+    "path",
+    [f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}.manager", "manager", f"{ENTERPRISE_USER}:Manager"],
 )
 @pytest.mark.parametrize("form", ["text", "object", "list"])
 def test_every_form_of_manager_is_stored_and_cleared_by_an_empty_value(
@@ -230,7 +235,9 @@ def test_a_group_is_created_with_the_old_microsoft_namespace_and_its_name_is_uni
     assert created["externalId"] == body["externalId"]
     detail = refused(acme.scim.post("/Groups", {**body, "displayName": "SALES team"}), 409, "uniqueness")
     assert "SALES team" in detail
-    renamed = acme.scim.patch_operations(f"/Groups/{acme.scim.create_group()}", replace("displayName", "sales TEAM"))
+    renamed = acme.scim.patch_operations(
+        f"/Groups/{acme.scim.create_group()}", replace("displayName", "sales TEAM")
+    )
     refused(renamed, 409, "uniqueness")
 
 
@@ -268,4 +275,7 @@ def test_delta_reads_compare_instants_with_seven_digits_from_the_year_one_on(acm
     start, end = "0001-01-03T00:00:00.0000000Z", f"{modified}9Z"
     assert found(acme.scim, "/Users", window.format(start, end)) == [anna]
     assert found(acme.scim, "/Users", window.format(end, "9999-12-31T23:59:59.9999999Z")) == [anna]
-    assert found(acme.scim, "/Users", window.format("0001-01-03T00:00:00.0000000Z", "0001-01-04T00:00:00Z")) == []
+    assert (
+        found(acme.scim, "/Users", window.format("0001-01-03T00:00:00.0000000Z", "0001-01-04T00:00:00Z"))
+        == []
+    )

@@ -29,6 +29,9 @@ MAX_PATCH_OPERATIONS: Final = 1000
 MAX_VALUES: Final = 100
 MAX_MEMBERS: Final = 100_000
 MAX_STRING_LENGTH: Final = 1024
+# An index entry of PostgreSQL holds some 2,700 bytes, and a folded letter takes ten at most.
+MAX_STRING_BYTES: Final = 2560
+MAX_BYTES_A_LETTER: Final = 10
 # Certificates and picture references are longer than names.
 MAX_BLOB_LENGTH: Final = 16_384
 

@@ -81,7 +81,7 @@ def _assembled(found: dict[tuple[str, ...], Any]) -> dict[str, Any]:
 
 def _check_required(resource_type: ResourceType, attributes: dict[str, Any]) -> None:
     for attribute in resource_type.schema.attributes:
-        if attribute.required and attribute.name not in attributes:
+        if attribute.required and not str(attributes.get(attribute.name, "")).strip():
             raise InvalidValueError(
                 f"{attribute.name} is required for a {resource_type.name} and cannot be empty. "
                 "Check the attribute mapping of the identity provider."

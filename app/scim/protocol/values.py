@@ -6,8 +6,17 @@ know where a value goes.
 
 from typing import Any
 
+from app.core.text import fold
 from app.scim.protocol import tolerances
-from app.scim.protocol.constants import MAX_BLOB_LENGTH, MAX_INTEGER, MAX_STRING_LENGTH, MAX_VALUES, MEMBERS
+from app.scim.protocol.constants import (
+    MAX_BLOB_LENGTH,
+    MAX_BYTES_A_LETTER,
+    MAX_INTEGER,
+    MAX_STRING_BYTES,
+    MAX_STRING_LENGTH,
+    MAX_VALUES,
+    MEMBERS,
+)
 from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError, excerpt
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.members import member_ids
@@ -114,6 +123,11 @@ def _text(attribute: Attribute, raw: Any, where: str) -> str:
     limit = MAX_BLOB_LENGTH if attribute.type in {"binary", "reference"} else MAX_STRING_LENGTH
     if len(raw) > limit:
         raise InvalidValueError(f"{where} has {len(raw)} characters; at most {limit} are accepted.")
+    # Folding lengthens some letters, and the folded text is what indexes hold.
+    if attribute.type == "string" and len(raw) * MAX_BYTES_A_LETTER > MAX_STRING_BYTES:
+        size = len(fold(raw).encode())
+        if size > MAX_STRING_BYTES:
+            raise InvalidValueError(f"{where} has {size} bytes; at most {MAX_STRING_BYTES} are accepted.")
     return raw
 
 

@@ -1,0 +1,112 @@
+"""What requests cost, counted in SQL statements: never one for each resource or each member."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from app.directory.groups import GroupService
+from app.directory.users import UserService
+from tests.scim.answers import member_count
+from tests.support.cast import Organization, in_organization, json_of
+
+_NO_WORK = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
+Count = Callable[[Callable[[], TestResponse]], list[str]]
+
+
+@pytest.fixture
+def statements(acme: Organization) -> Iterator[Count]:
+    """Answers the statements of one successful request, without the transaction's own."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith(_NO_WORK):
+            seen.append(statement)
+
+    def count(request: Callable[[], TestResponse]) -> list[str]:
+        seen.clear()
+        response = request()
+        assert response.status_code < 300, response.text
+        return list(seen)
+
+    engine = acme.container.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    # The first use of a token is noted, at most once a minute; that is not what is counted here.
+    assert acme.scim.get("/Users").status_code == 200
+    yield count
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def hire(acme: Organization, count: int) -> list[str]:
+    with in_organization(acme.app, acme.id) as services:
+        users = services.get(UserService)
+        ids = [users.create({"userName": f"p{number}@example.com"}, active=True) for number in range(count)]
+        services.commit()
+    return ids
+
+
+def gather(acme: Organization, name: str, ids: list[str]) -> str:
+    with in_organization(acme.app, acme.id) as services:
+        group_id: str = services.get(GroupService).create({"displayName": name}, ids)
+        services.commit()
+    return group_id
+
+
+def test_a_page_of_a_hundred_users_costs_what_a_page_of_ten_costs(
+    acme: Organization, statements: Count
+) -> None:
+    gather(acme, "Everybody", hire(acme, 120))
+    for query in ("", "&filter=userName+sw+%22p%22", "&attributes=userName", "&startIndex=5"):
+        ten = statements(lambda query=query: acme.scim.get(f"/Users?count=10{query}"))  # type: ignore[misc]
+        hundred = statements(lambda query=query: acme.scim.get(f"/Users?count=100{query}"))  # type: ignore[misc]
+        assert len(ten) == len(hundred) <= 4
+    body = json_of(acme.scim.get("/Users?count=100"))
+    assert [len(resource["groups"]) for resource in body["Resources"]] == [1] * 100
+
+
+def test_a_page_of_groups_costs_the_same_for_few_and_many(acme: Organization, statements: Count) -> None:
+    people = hire(acme, 3)
+    for number in range(30):
+        gather(acme, f"Group {number}", people)
+    few = statements(lambda: acme.scim.get("/Groups?count=2"))
+    many = statements(lambda: acme.scim.get("/Groups?count=30"))
+    assert len(few) == len(many) <= 4
+
+
+def test_a_user_is_read_with_three_statements_at_most(acme: Organization, statements: Count) -> None:
+    (anna,) = hire(acme, 1)
+    gather(acme, "Readers", [anna])
+    assert len(statements(lambda: acme.scim.get(f"/Users/{anna}"))) <= 3
+    assert len(statements(lambda: acme.scim.get("/Users?filter=userName+eq+%22p0@example.com%22"))) <= 3
+
+
+def test_changing_a_member_costs_the_same_in_an_empty_group_and_in_one_of_a_thousand(
+    acme: Organization, statements: Count
+) -> None:
+    *people, anna = hire(acme, 1001)
+    empty, full = gather(acme, "Empty", []), gather(acme, "Full", people)
+    for change in (acme.scim.add_members, acme.scim.add_members, acme.scim.remove_members):
+        small = statements(lambda change=change: change(empty, anna))  # type: ignore[misc]
+        large = statements(lambda change=change: change(full, anna))  # type: ignore[misc]
+        assert small == large
+    assert (member_count(acme, empty), member_count(acme, full)) == (0, 1000)
+
+
+def test_entra_s_group_reads_do_not_touch_memberships(acme: Organization, statements: Count) -> None:
+    group_id = gather(acme, "Sales", hire(acme, 5))
+    view = "excludedAttributes=members"
+    reads = [
+        f"/Groups/{group_id}?{view}",
+        f"/Groups?{view}",
+        f"/Groups?{view}&filter=displayName+eq+%22sales%22",
+        f"/Groups/{group_id}?attributes=displayName",
+    ]
+    for path in reads:
+        touched = statements(lambda path=path: acme.scim.get(path))  # type: ignore[misc]
+        assert not [statement for statement in touched if "memberships" in statement]
+    assert any("memberships" in text for text in statements(lambda: acme.scim.get(f"/Groups/{group_id}")))
+
+
+def test_discovery_costs_the_token_s_statement_alone(acme: Organization, statements: Count) -> None:
+    assert len(statements(lambda: acme.scim.get("/Schemas"))) == 1
