@@ -12,6 +12,7 @@ import click
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import schema
+from app.api.schemas.explanation import ExplanationSchema, show_explanation
 from app.api.scopes import SCOPES
 from app.cli_output import as_json, show, show_rows
 from app.cli_serve import serve, worker
@@ -106,7 +107,7 @@ def scim_token() -> None:
 def scim_token_create(org: str, name: str, expires_in: timedelta | None, *, json_: bool) -> None:
     """Create a SCIM token; it is shown this once."""
     with session(write=True, org=org) as services:
-        row, token = services.get(CredentialService).create("scim_token", name, ["scim"], expires_in)
+        row, token = services.get(CredentialService).create("scim_token", name, (), expires_in)
         services.commit()
         show(_scim_token(services, row, token), json_=json_)
 
@@ -192,7 +193,8 @@ def user_explain(org: str, user_name: str, *, json_: bool) -> None:
     """Why somebody has the seat, role and limits that they have."""
     with session(write=False, org=org) as services:
         person = services.get(DirectoryQueries).person_by_user_name(user_name)
-        show(services.get(ExplainService).explain(person.id), json_=json_)
+        explanation = show_explanation(services.get(ExplainService).explain(person.id))
+        show(ExplanationSchema().dump(explanation), json_=json_)
 
 
 def _scim_token(services: Any, row: Any, token: str) -> dict[str, Any]:

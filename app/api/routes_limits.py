@@ -7,9 +7,9 @@ from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, page_of
 from app.api.schemas.common import list_of
 from app.api.schemas.limits import EffectiveLimitQuery, EffectiveSpendLimit, show_limit
+from app.core.ids import FIRST_ID
 from app.governance.limits import EffectiveLimit, LimitService
 from app.governance.models import WINDOWS
-from app.governance.roles import FIRST_ID
 from app.web.context import service
 
 limits = Endpoints("Spend limits")

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from app.api.routes_endpoint import to_json
 from app.core.cursors import Cursors
-from app.governance.roles import FIRST_ID
+from app.core.ids import FIRST_ID
 from app.web.context import service, state
 
 Query = Mapping[str, Any]

@@ -11,6 +11,9 @@ import uuid_utils
 
 from app.core.errors import NotFoundError
 
+# Before every id that is ever given: where a list in the order of ids begins.
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

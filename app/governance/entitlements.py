@@ -27,8 +27,8 @@ _PEOPLE = (
     select(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.user_id.in_(bindparam("ids", expanding=True)))
     .order_by(principals.c.id)
-    .with_for_update()
 )
+_LOCK_PEOPLE = _PEOPLE.with_for_update()
 _MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
     memberships.c.org_id == ORG_ID, memberships.c.user_id.in_(bindparam("ids", expanding=True))
 )
@@ -77,21 +77,24 @@ class EntitlementService:
     def refresh(self, user_ids: Iterable[str]) -> None:
         """Decide again for these people and make it so; unchanged people cost no write."""
         for batch in batches(sorted(set(user_ids))):
-            self._apply(self.decide(batch))
+            people = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)}).all()
+            self._apply(self._decide(people))
 
     def withdraw(self, user_ids: Sequence[str]) -> None:
         """Inactive people lose every source; the same step as `refresh`, without asking the policy."""
         for batch in batches(sorted(user_ids)):
             ids = {"ids": list(batch)}
+            people = self._uow.execute(_LOCK_PEOPLE, ids).all()
             found = {row.user_id: row for row in self._uow.execute(_SEATS, ids)}
-            people = self._uow.execute(_PEOPLE, ids).all()
             self._apply([Decision(person, found.get(person.user_id), NOTHING) for person in people])
 
-    def decide(self, user_ids: Sequence[str]) -> list[Decision]:
-        """What the resolver says of these people now, in the order of their principals."""
+    def decide(self, user_id: str) -> Decision:
+        """What the resolver says of one person now, to look at; nobody is locked or changed."""
+        return self._decide(self._uow.execute(_PEOPLE, {"ids": [user_id]}).all())[0]
+
+    def _decide(self, people: Sequence[Row[Any]]) -> list[Decision]:
         uow = self._uow
-        ids = {"ids": list(user_ids)}
-        people = uow.execute(_PEOPLE, ids).all()
+        ids = {"ids": [person.user_id for person in people]}
         policy = load_policy(uow)
         group_ids: dict[str, set[str]] = {}
         for row in uow.execute(_MEMBERSHIPS, ids):

@@ -51,7 +51,7 @@ class ExplainService:
         `CAUSES` audit entries about the person, newest first; times are aware datetimes.
         """
         person = self._queries.person(user_id)
-        decision = self._entitlements.decide([user_id])[0]
+        decision = self._entitlements.decide(user_id)
         entitlement = decision.entitlement
         return {
             "user_id": person.id,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from app.core.errors import ConflictError, NotFoundError
+from app.core.ids import FIRST_ID
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -73,7 +74,6 @@ _DROP_LIMITS = delete(spend_limits).where(
     spend_limits.c.scope_id == bindparam("role_id"),
 )
 _INSERT_LIMIT = insert(spend_limits)
-FIRST_ID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def create_organization(app: Flask, slug: str | None = None) -> Organization:
         name = slug or f"org-{services.uow.ids.new()}"
         org_id = services.get(OrganizationService).create(name, name.title())
         services.commit()
-    scim_token = _create_credential(app, org_id, "scim_token", ("scim",))
+    scim_token = _create_credential(app, org_id, "scim_token", ())
     scim = ScimClient(app, scim_token, "/scim/v2", "application/scim+json")
     return Organization(app, org_id, name, scim, _api_client(app, org_id, ("admin",)))
 
