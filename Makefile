@@ -25,8 +25,7 @@ setup: .venv/dev.stamp ## Install everything, development tools included
 
 .PHONY: run
 run: .venv/run.stamp ## Set up, migrate and serve on 127.0.0.1:$(PORT)
-	@$(BIN)/usher db upgrade
-	@exec $(BIN)/usher serve --host 127.0.0.1 --port $(PORT)
+	@exec $(BIN)/usher serve --upgrade --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test
 test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL

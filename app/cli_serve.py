@@ -13,6 +13,7 @@ from granian.log import LogLevels
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import schema
 from app.core import logs
 from app.core.context import SYSTEM, Caller
 from app.directory.organizations import OrganizationService
@@ -32,12 +33,15 @@ EXIT_USAGE = 2
 @click.option("--port", default=8000, show_default=True)
 @click.option("--workers", default=1, show_default=True, help="Server processes; SQLite serves with one.")
 @click.option("--no-worker", is_flag=True, help="Run no background work in the server.")
-def serve(host: str, port: int, workers: int, *, no_worker: bool) -> None:
+@click.option("--upgrade", is_flag=True, help="Bring the schema to head first, as make run does.")
+def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool) -> None:
     """Serve HTTP, and do the background work beside it."""
     settings = Settings.from_environment(os.environ)
     if make_url(settings.database_url).get_backend_name() == "sqlite" and workers > 1:
         click.echo("usher: SQLite is served by one process; use --workers 1, or PostgreSQL.", err=True)
         sys.exit(EXIT_USAGE)
+    if upgrade:
+        schema.upgrade(settings)
     if settings.is_production:
         _refuse_problems(settings)
     # The server's processes read their settings for themselves.

@@ -46,8 +46,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     port = free_port()
     variables = environment(f"sqlite:///{folder}/usher.db", port)
     command = ["make", "--silent", "run", f"PORT={port}"]
-    with running(command, port, variables, folder / "log") as base_url:
-        yield Served(base_url, variables)
+    with running(command, port, variables, folder / "log") as server:
+        yield Served(server.base_url, variables)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -30,8 +31,16 @@ def environment(database_url: str, port: int, **more: str) -> dict[str, str]:
     return {**kept, **settings, **more}
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server; its process id is also the id of its process group."""
+
+    base_url: str
+    process_id: int
+
+
 @contextmanager
-def running(command: list[str], port: int, variables: Mapping[str, str], log: Path) -> Iterator[str]:
+def running(command: list[str], port: int, variables: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Start the command in a process group of its own, wait until it is ready, end it by its id."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -39,9 +48,10 @@ def running(command: list[str], port: int, variables: Mapping[str, str], log: Pa
         )
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/readyz", process, log)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait(STOP_SECONDS)
 
 
