@@ -185,13 +185,11 @@ def _decide_everybody(services: Services, event: directory.OrganizationUpdated) 
 
 
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
-    # The principal row told what the person had; nobody without a role or seat costs a statement.
-    if event.seat_state is not None or event.role_id is not None:
-        services.get(EntitlementService).withdraw([event.id])
+    services.get(EntitlementService).withdraw(event.principal)
 
 
 def _restore_rights(services: Services, event: directory.UserReactivated) -> None:
-    services.get(EntitlementService).refresh([event.id])
+    services.get(EntitlementService).restore(event.principal)
 
 
 def _decide_members(services: Services, event: directory.MembersChanged) -> None:

@@ -1,6 +1,7 @@
 """`python -m bench`: Usher and the bare-stack yardstick on the same databases, one table, the aims."""
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,7 +38,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--database", default="both", show_default=True, type=click.Choice([*KINDS, "both"]))
 @click.option("--users", default="1000,12000", show_default=True, type=Numbers())
 @click.option("--clients", default="1,16", show_default=True, type=Numbers())
-@click.option("--seconds", default=4, show_default=True, help="Of each measurement.")
+@click.option("--seconds", default=3, show_default=True, help="Of each measurement.")
 @click.option("--only", default="", help="Just the cases whose name holds this text.")
 def main(database: str, users: Sequence[int], clients: Sequence[int], seconds: int, only: str) -> None:
     """Measure requests/s, p50 and p99 of the real server beside the yardstick."""
@@ -46,6 +47,8 @@ def main(database: str, users: Sequence[int], clients: Sequence[int], seconds: i
     kinds = KINDS if database == "both" else (database,)
     if not any(plan.wants(name) for name in cases.all_names()):
         raise click.UsageError(f"No case is called so; there are: {', '.join(cases.all_names())}.")
+    # A stop from outside unwinds like an error, so that nothing stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         require_wrk()
         rows = [row for kind in kinds for row in _measure(kind, users, plan)]

@@ -7,7 +7,7 @@ have stored. Only the large groups are written by statement, because their audit
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +39,8 @@ NEWCOMERS = 600
 # Requests go round these, so that clients rarely wait for the lock of one group.
 GROUPS_OF_A_SIZE = 24
 EMPTY_GROUPS = 15_000
+# Plans made for an almost empty table are given up once the statistics say how many rows there are.
+SETTLED_FROM = 1_000
 BARE_TOKEN = "bare-token-of-the-yardstick"
 
 
@@ -79,8 +81,10 @@ class People:
 class Population:
     """Works in the organization of one target, in this process, beside the servers."""
 
-    def __init__(self, target: Target, port: int, org_id: str) -> None:
+    def __init__(self, target: Target, port: int, org_id: str, settle: Callable[[], None]) -> None:
         self._target = target
+        # Tells the planner about rows that came faster than autovacuum looks.
+        self._settle = settle
         self._org_id = org_id
         self._container = Container(Settings.from_environment(target.environment(port)))
 
@@ -113,8 +117,10 @@ class Population:
                 create = services.get(UserService).create
                 for number in numbers:
                     attributes = normalize(registry.user, person(name, number)).attributes
-                    ids.append(create(attributes, active=attributes.pop("active")))
+                    ids.append(create(attributes, active=attributes.pop("active")).id)
                 services.commit()
+            if len(ids) <= SETTLED_FROM:
+                self._settle()
         return ids
 
     def create_groups(self, size: int) -> list[str]:
@@ -125,19 +131,29 @@ class Population:
             rows = [self._group_row(uow.ids.new(), f"Size {size} {n:05}", uow.now) for n in range(count)]
             for batch in batches(rows):
                 uow.execute_many(insert(groups), batch)
-            if size:
-                named = groups.c.display_name_key.startswith(f"size {size} ", autoescape=True)
-                mine = (groups.c.org_id == ORG_ID, named)
-                first = select(users.c.id).where(users.c.org_id == ORG_ID).order_by(users.c.id).limit(size)
-                pairs = select(groups.c.org_id, groups.c.id, users.c.id).where(
-                    *mine, users.c.org_id == ORG_ID, users.c.id.in_(first)
-                )
-                statement = insert(memberships).from_select(["org_id", "group_id", "user_id"], pairs)
-                values = {ORG_ID.key: self._org_id}
-                uow.connection.execute(statement, values)
-                uow.connection.execute(update(groups).where(*mine).values(member_count=size), values)
             services.commit()
+        self._settle()
+        if size:
+            self._fill(f"size {size} ", size)
+            self._settle()
         return [row["id"] for row in rows]
+
+    def _fill(self, name: str, size: int) -> None:
+        mine = (groups.c.org_id == ORG_ID, groups.c.display_name_key.startswith(name, autoescape=True))
+        first = select(users.c.id).where(users.c.org_id == ORG_ID).order_by(users.c.id).limit(size)
+        pairs = (
+            select(groups.c.org_id, groups.c.id, users.c.id)
+            .select_from(groups.join(users, users.c.org_id == groups.c.org_id))
+            .where(*mine, users.c.id.in_(first))
+        )
+        values = {ORG_ID.key: self._org_id}
+        with self._write() as services:
+            connection = services.uow.connection
+            connection.execute(
+                insert(memberships).from_select(["org_id", "group_id", "user_id"], pairs), values
+            )
+            connection.execute(update(groups).where(*mine).values(member_count=size), values)
+            services.commit()
 
     @staticmethod
     def _group_row(id_: str, name: str, moment: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ FOOTNOTES = """\
   members of a mapped group, so each change takes or gives back a seat, with its audit entries and, on
   the way out, an outbox message. Sessions do not exist in the code yet, so ending them is not included.
 - Add member: every request adds somebody new. Size 0 uses another empty group each time; the others go
-  round 24 groups of the size, which grow by what the run adds. The 600 people to be added are in the
+  round 24 groups of the size, which grow by what the run adds and stay in the caches, so a cost ratio
+  below 1 says no more than 1 does. The 600 people to be added are in the
   database beyond the population.
 - The log at level info goes to a file and the worker runs inside the server; before each case it has
   caught up."""

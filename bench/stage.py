@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import cases
@@ -108,11 +109,12 @@ def open_stage(databases: Databases, users: int, plan: Plan, folder: Path) -> It
     usher(environment, "db", "upgrade")
     organization = usher(environment, "org", "create", "acme", "--name", "Acme", "--json")
     token = usher(environment, "scim-token", "create", "--org", "acme", "--json")["token"]
-    population = Population(target, port, organization["id"].removeprefix("org_"))
+    settle = partial(databases.settle, name)
+    population = Population(target, port, organization["id"].removeprefix("org_"), settle)
     try:
         people = _timed(f"{databases.kind}: {users:,} people loaded", lambda: population.load(users))
         population.load_yardstick(people.population)
-        databases.settle(name)
+        settle()
         with serve_usher(target, port, folder), serve_yardstick(target, bare_port, folder):
             yield Stage(
                 database=databases.kind,

@@ -136,7 +136,9 @@ class UnitOfWork:
                 self._database.unlock_writer()
 
     def _stamp(self, statement: Executable) -> dict[str, str]:
-        return {"org_id" if isinstance(statement, Insert) else ORG_ID.key: self.org_id}
+        # Plain rows are stamped; what an INSERT selects is tied like any other SELECT.
+        has_rows = isinstance(statement, Insert) and statement.select is None
+        return {"org_id" if has_rows else ORG_ID.key: self.org_id}
 
     @staticmethod
     def _fence(statement: Executable) -> None:

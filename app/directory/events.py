@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from sqlalchemy import Row
+
 from app.core.events import AuditEntry, Event
 
 
@@ -57,10 +59,9 @@ class UserUpdated(ObjectEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccessEvent(ObjectEvent):
-    """A change of the person's access, with the seat and role that the principal showed before it."""
+    """A change of the person's access, with the row of the principal as it is after it, still locked."""
 
-    seat_state: str | None = None
-    role_id: str | None = None
+    principal: Row[Any] = field(kw_only=True)
 
     target_type: ClassVar[str] = "user"
 

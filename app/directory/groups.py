@@ -2,7 +2,7 @@
 
 A change costs the same in an empty group and in one of 100,000: only the named people are touched,
 and the group row itself, which is locked first so that parallel changes queue up and none is lost.
-Locks are taken in the order users, groups, principals.
+Locks are taken in the order groups, users, principals.
 """
 
 import json
@@ -14,7 +14,8 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.batches import batches
-from app.core.errors import BadRequestError, ConcurrentUpdateError, ConflictError, NotFoundError
+from app.core.database import Id
+from app.core.errors import BadRequestError, ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -23,10 +24,11 @@ from app.directory.models import groups, memberships, users
 from app.directory.profile import Attributes
 from app.directory.users import Indexer
 
-_BY_ID = select(groups).where(
-    groups.c.org_id == ORG_ID, groups.c.id == bindparam("id"), groups.c.deleted_at.is_(None)
+_LOCK = (
+    select(*(column for column in groups.c if column.name != "search"))
+    .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("id"), groups.c.deleted_at.is_(None))
+    .with_for_update()
 )
-_LOCK = _BY_ID.with_for_update()
 _NAMESAKE = select(groups.c.id).where(
     groups.c.org_id == ORG_ID,
     groups.c.display_name_key == bindparam("key"),
@@ -53,27 +55,39 @@ _TOUCH = (
         last_modified_at=bindparam("moment"),
     )
 )
+_COUNT_FIRST = (
+    update(groups)
+    .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("row_id"))
+    .values(member_count=bindparam("growth"))
+)
 _TOMBSTONE = (
     update(groups)
     .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("row_id"))
     .values(deleted_at=bindparam("moment"), member_count=0)
 )
-# The share lock makes a deletion of the same person wait, so that no tombstone becomes a member.
-_LIVING = (
-    select(users.c.id)
-    .where(
-        users.c.org_id == ORG_ID,
-        users.c.id.in_(bindparam("ids", expanding=True)),
-        users.c.deleted_at.is_(None),
-    )
-    .order_by(users.c.id)
-    .with_for_update(read=True)
+_living = (
+    users.c.org_id == ORG_ID,
+    users.c.id.in_(bindparam("ids", expanding=True)),
+    users.c.deleted_at.is_(None),
 )
+_LIVING = select(users.c.id).where(*_living)
 _MEMBERS = select(memberships.c.user_id).where(
     memberships.c.org_id == ORG_ID, memberships.c.group_id == bindparam("group_id")
 )
-# Both databases read this clause alike.
-_JOIN = upsert(memberships).on_conflict_do_nothing().returning(memberships.c.user_id)
+# Whoever is living joins, and is not named again who was there already. The share lock makes a deletion
+# of the same person wait, so that no tombstone becomes a member. Both databases read the clause alike.
+_JOIN = (
+    upsert(memberships)
+    .from_select(
+        ["org_id", "group_id", "user_id"],
+        select(users.c.org_id, bindparam("into_group_id", type_=Id), users.c.id)
+        .where(*_living)
+        .order_by(users.c.id)
+        .with_for_update(read=True),
+    )
+    .on_conflict_do_nothing()
+    .returning(memberships.c.user_id)
+)
 _LEAVE = (
     delete(memberships)
     .where(
@@ -106,8 +120,9 @@ class GroupService:
         self._uow = uow
         self._index = index
 
-    def get(self, group_id: str) -> Row[Any]:
-        row = self._uow.execute(_BY_ID, {"id": group_id}).first()
+    def lock(self, group_id: str) -> Row[Any]:
+        """The living group, held until the transaction ends; raises `NotFoundError`."""
+        row = self._uow.execute(_LOCK, {"id": group_id}).first()
         if row is None:
             raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
         return row
@@ -115,7 +130,6 @@ class GroupService:
     def create(self, attributes: Attributes, members: Sequence[str]) -> str:
         """Create a group with its first members; raises `ConflictError` on a taken displayName."""
         uow = self._uow
-        joining = self._living(members)
         columns = self._columns(attributes)
         self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
         group_id = uow.ids.new()
@@ -124,67 +138,54 @@ class GroupService:
             {
                 **columns,
                 "id": group_id,
-                "member_count": len(joining),
+                "member_count": 0,
                 "version": 1,
                 "created_at": uow.now,
                 "last_modified_at": uow.now,
             },
         )
         uow.add(GroupCreated(group_id, {"display_name": attributes["displayName"]}))
-        added = self._join(group_id, joining)
+        added = self._join(group_id, sorted(set(members)))
         if added:
+            uow.execute(_COUNT_FIRST, {"row_id": group_id, "growth": len(added)})
             uow.add(MembersChanged(group_id, added=added))
         return group_id
 
     def update(
-        self,
-        group_id: str,
-        *,
-        attributes: Attributes | None = None,
-        members: MemberChange = NO_CHANGE,
-        expected_version: int | None = None,
+        self, group: Row[Any], *, attributes: Attributes | None = None, members: MemberChange = NO_CHANGE
     ) -> int:
-        """Change attributes, members or both and answer the version; what is already so changes nothing.
+        """Change attributes, members or both of a locked group and answer the version.
 
-        Raises `UnknownMemberError`, `NotFoundError`, `ConflictError` on a taken displayName, and
-        `ConcurrentUpdateError` when `expected_version` is no longer the group's.
+        What is already so changes nothing. Raises `UnknownMemberError` and, on a taken displayName,
+        `ConflictError`.
         """
         uow = self._uow
-        joining = self._living(members.add)
-        group = uow.execute(_LOCK, {"id": group_id}).first()
-        if group is None:
-            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
-        if expected_version not in (None, group.version):
-            raise ConcurrentUpdateError("The group was changed by another request at the same moment.")
-        version: int = group.version
-        leaving = members.remove
+        joining, leaving = sorted(set(members.add)), members.remove
         if members.replace:
-            present = set(uow.execute(_MEMBERS, {"group_id": group_id}).scalars())
+            present = set(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
             leaving = sorted(present.difference(joining))
             joining = sorted(set(joining).difference(present))
-        removed = self._leave(group_id, leaving)
-        added = self._join(group_id, joining)
+        removed = self._leave(group.id, leaving)
+        added = self._join(group.id, joining)
         renamed = attributes is not None and self._store(group, attributes)
+        version: int = group.version
         if added or removed or renamed:
-            values = {"row_id": group_id, "growth": len(added) - len(removed), "moment": uow.now}
+            values = {"row_id": group.id, "growth": len(added) - len(removed), "moment": uow.now}
             uow.execute(_TOUCH, values)
             version += 1
         if added or removed:
-            uow.add(MembersChanged(group_id, added=added, removed=removed))
+            uow.add(MembersChanged(group.id, added=added, removed=removed))
         return version
 
-    def delete(self, group_id: str) -> None:
-        """The group leaves a tombstone, so that a mapping can still show what it was for."""
+    def delete(self, group: Row[Any]) -> None:
+        """A locked group leaves a tombstone, so that a mapping can still show what it was for."""
         uow = self._uow
-        group = uow.execute(_LOCK, {"id": group_id}).first()
-        if group is None:
-            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
-        present = sorted(uow.execute(_MEMBERS, {"group_id": group_id}).scalars())
-        removed = self._leave(group_id, present)
-        uow.execute(_TOMBSTONE, {"row_id": group_id, "moment": uow.now})
-        uow.add(GroupDeleted(group_id, {"display_name": group.display_name}))
+        present = sorted(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
+        removed = self._leave(group.id, present)
+        uow.execute(_TOMBSTONE, {"row_id": group.id, "moment": uow.now})
+        uow.add(GroupDeleted(group.id, {"display_name": group.display_name}))
         if removed:
-            uow.add(MembersChanged(group_id, removed=removed))
+            uow.add(MembersChanged(group.id, removed=removed))
 
     def _store(self, group: Row[Any], attributes: Attributes) -> bool:
         columns = self._columns(attributes)
@@ -206,26 +207,25 @@ class GroupService:
                 code="display_name_taken",
             )
 
-    def _living(self, user_ids: Sequence[str]) -> list[str]:
-        """The given people, sorted and locked; raises when one of them is not here."""
-        wanted = sorted(set(user_ids))
-        found: set[str] = set()
-        for batch in batches(wanted):
-            found.update(self._uow.execute(_LIVING, {"ids": list(batch)}).scalars())
-        unknown = [user_id for user_id in wanted if user_id not in found]
-        if unknown:
-            raise UnknownMemberError(
-                f"The member {unknown[0]!r} is not a user here ({len(unknown)} such in all). "
-                "Create the user first, then add it to the group."
-            )
-        return wanted
-
     def _join(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
+        """Who joined now, of the given people; raises when one of them is not here."""
         added: list[str] = []
         for batch in batches(user_ids):
-            rows = [{"group_id": group_id, "user_id": user_id} for user_id in batch]
-            added.extend(self._uow.execute_many(_JOIN, rows).scalars())
+            values = {"into_group_id": group_id, "ids": list(batch)}
+            joined = self._uow.execute(_JOIN, values).scalars().all()
+            if len(joined) < len(batch):
+                self._require_living(batch)
+            added.extend(joined)
         return tuple(added)
+
+    def _require_living(self, user_ids: Sequence[str]) -> None:
+        found = set(self._uow.execute(_LIVING, {"ids": list(user_ids)}).scalars())
+        unknown = [user_id for user_id in user_ids if user_id not in found]
+        if unknown:
+            raise UnknownMemberError(
+                f"The member {unknown[0]!r} is not a user here ({len(unknown)} such in this request). "
+                "Create the user first, then add it to the group."
+            )
 
     def _leave(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
         removed: list[str] = []

@@ -1,7 +1,8 @@
-"""The columns that Usher itself reads of a person, taken from their SCIM attributes."""
+"""The columns that Usher itself reads of a person, and what is stored for an answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Self
 
 from app.core.text import fold
@@ -32,6 +33,17 @@ class Profile:
             email=address,
             email_key=fold(address) if address else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What every answer about a user or group needs, as it was just written."""
+
+    id: str
+    attributes: str
+    version: int
+    created_at: datetime
+    last_modified_at: datetime
 
 
 PROFILE_COLUMNS = tuple(item.name for item in fields(Profile))

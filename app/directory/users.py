@@ -2,7 +2,7 @@
 
 Whoever writes a user goes through here, whichever door they came in by, so that the principal, the
 tombstone rules and the events are the same for all. It must not know SCIM messages, seats or
-sessions; those act on the events. Locks are taken in the order users, groups, principals.
+sessions; those act on the events. Locks are taken in the order groups, users, principals.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, union_all, update
 
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
@@ -24,7 +24,7 @@ from app.directory.events import (
     UserUpdated,
 )
 from app.directory.models import groups, memberships, principals, users
-from app.directory.profile import PROFILE_COLUMNS, Attributes, Profile
+from app.directory.profile import PROFILE_COLUMNS, Attributes, Profile, Stored
 
 Indexer = Callable[[Attributes], dict[str, Any]]
 
@@ -32,31 +32,31 @@ _JOINED = users.join(
     principals,
     and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
 )
-_BY_ID = (
+LIVING_USER = (
     select(*(column for column in users.c if column.name != "search"), principals.c.blocked)
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
 )
-# A living namesake refuses the create; a tombstone that still owns its principal hands it over.
-_NAMESAKES = (
-    select(users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked)
+# A living namesake refuses the create; a tombstone that still owns its principal hands it over. Two
+# halves, because a database finds each by its own index and neither by an OR of both.
+_namesake_columns = (users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked)
+_owns_principal = principals.c.user_id == users.c.id
+_NAMESAKES = union_all(
+    select(*_namesake_columns)
     .select_from(_JOINED)
     .where(
         users.c.org_id == ORG_ID,
-        or_(
-            and_(users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)),
-            and_(
-                or_(
-                    users.c.user_name_key == bindparam("key"),
-                    users.c.external_id == bindparam("external_id"),
-                ),
-                users.c.deleted_at.is_not(None),
-                principals.c.user_id == users.c.id,
-            ),
-        ),
-    )
-    .order_by(users.c.deleted_at.desc().nulls_first())
-    .limit(20)
+        users.c.user_name_key == bindparam("key"),
+        or_(users.c.deleted_at.is_(None), _owns_principal),
+    ),
+    select(*_namesake_columns)
+    .select_from(_JOINED)
+    .where(
+        users.c.org_id == ORG_ID,
+        users.c.external_id == bindparam("external_id"),
+        users.c.deleted_at.is_not(None),
+        _owns_principal,
+    ),
 )
 _LIVING_NAMESAKE = select(users.c.id).where(
     users.c.org_id == ORG_ID, users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)
@@ -98,7 +98,7 @@ _SET_ACCESS = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("principal_id"))
     .values(active=bindparam("is_active"), blocked=bindparam("is_blocked"), epoch=principals.c.epoch + 1)
-    .returning(principals.c.seat_state, principals.c.role_id)
+    .returning(principals)
 )
 _LEAVE_GROUPS = (
     delete(memberships)
@@ -138,13 +138,13 @@ class UserService:
 
     def get(self, user_id: str) -> Row[Any]:
         """The living user with `blocked`; raises `NotFoundError`."""
-        row = self._uow.execute(_BY_ID, {"id": user_id}).first()
+        row = self._uow.execute(LIVING_USER, {"id": user_id}).first()
         if row is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         return row
 
-    def create(self, attributes: Attributes, *, active: bool) -> str:
-        """Create a user from SCIM attributes (RFC 7643 section 4.1) and answer the new id.
+    def create(self, attributes: Attributes, *, active: bool) -> Stored:
+        """Create a user from SCIM attributes (RFC 7643 section 4.1).
 
         Raises `ConflictError` when a living user has the same folded userName. Matches no other
         attribute: an e-mail address is data, not an identity.
@@ -157,12 +157,14 @@ class UserService:
         ).all()
         if any(row.deleted_at is None for row in rows):
             raise _name_taken(profile)
-        effective = active and not (rows and rows[0].blocked)
-        principal_id = self._take_principal(user_id, rows[0] if rows else None, active=effective)
+        tombstone = max(rows, key=lambda row: row.deleted_at, default=None)
+        effective = active and not (tombstone is not None and tombstone.blocked)
+        principal_id = self._take_principal(user_id, tombstone, active=effective)
+        columns = self._columns(attributes, profile, active=effective, idp_active=active)
         uow.execute(
             _INSERT,
             {
-                **self._columns(attributes, profile, active=effective, idp_active=active),
+                **columns,
                 "id": user_id,
                 "principal_id": principal_id,
                 "version": 1,
@@ -171,7 +173,7 @@ class UserService:
         )
         data = {"user_name": profile.user_name, "active": effective}
         uow.add(UserCreated(user_id, data))
-        return user_id
+        return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
 
     def _take_principal(self, user_id: str, tombstone: Row[Any] | None, *, active: bool) -> str:
         if tombstone is not None:
@@ -201,15 +203,16 @@ class UserService:
 
     def update(
         self, user: Row[Any], attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
-    ) -> None:
+    ) -> Stored:
         """Store new attributes over the given row; raises `ConcurrentUpdateError` if it moved.
 
         `idp_active` is what the IdP says; an administrator's block keeps the person inactive all the
         same. `changed` names the attributes for the audit log.
         """
-        self._store(user, attributes, idp_active=idp_active, blocked=user.blocked)
+        stored = self._store(user, attributes, idp_active=idp_active, blocked=user.blocked)
         if changed - {"active"}:
             self._uow.add(UserUpdated(user.id, {"changed": sorted(changed - {"active"})}))
+        return stored
 
     def block(self, user: Row[Any]) -> None:
         """An administrator switches the person off; the IdP's `active: true` does not lift it."""
@@ -229,7 +232,7 @@ class UserService:
             attributes = json.loads(user.attributes)
             self._store(user, attributes, idp_active=user.idp_active, blocked=blocked)
 
-    def _store(self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool) -> None:
+    def _store(self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool) -> Stored:
         active = idp_active and not blocked
         profile = Profile.of(attributes)
         if profile.user_name_key != user.user_name_key and self._is_taken(profile):
@@ -241,6 +244,8 @@ class UserService:
             raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
         if active != user.active or blocked != user.blocked:
             self._set_access(user, active=active, blocked=blocked)
+        now = self._uow.now
+        return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, now)
 
     def _is_taken(self, profile: Profile) -> bool:
         return self._uow.execute(_LIVING_NAMESAKE, {"key": profile.user_name_key}).first() is not None
@@ -261,28 +266,28 @@ class UserService:
     def _set_access(self, user: Row[Any], *, active: bool, blocked: bool) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
         values = {"principal_id": user.principal_id, "is_active": active, "is_blocked": blocked}
-        before = self._uow.execute(_SET_ACCESS, values).one()
+        principal = self._uow.execute(_SET_ACCESS, values).one()
         if active == user.active:
             self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
             return
         event = UserReactivated if active else UserDeactivated
         data = {"by_administrator": True} if blocked != user.blocked else {}
-        self._uow.add(event(user.id, data, seat_state=before.seat_state, role_id=before.role_id))
+        self._uow.add(event(user.id, data, principal=principal))
 
     def delete(self, user_id: str) -> None:
         """Leave a tombstone: gone from every answer, its principal kept for a return."""
         user = self.get(user_id)
         uow = self._uow
+        uow.execute(_GROUPS_OF, {"user_id": user.id}).all()
         if uow.execute(_TOMBSTONE, {"row_id": user.id, "moment": uow.now}).rowcount != 1:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
-        uow.execute(_GROUPS_OF, {"user_id": user.id}).all()
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
             uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
         values = {"principal_id": user.principal_id, "is_active": False, "is_blocked": user.blocked}
-        before = uow.execute(_SET_ACCESS, values).one()
+        principal = uow.execute(_SET_ACCESS, values).one()
         data = {"user_name": user.user_name}
-        uow.add(UserDeleted(user.id, data, seat_state=before.seat_state, role_id=before.role_id))
+        uow.add(UserDeleted(user.id, data, principal=principal))
         for group_id in left:
             uow.add(MembersChanged(group_id, removed=(user.id,)))
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, exists, select, update
 
 from app.core.batches import batches
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships, principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
-from app.governance.models import seats
+from app.governance.models import group_mappings, seats
 from app.governance.policy import load_policy
 from app.governance.resolver import NOTHING, Entitlement, Source, resolve
 from app.governance.seat_pool import SeatPool
@@ -29,10 +29,27 @@ _PEOPLE = (
     .order_by(principals.c.id)
 )
 _LOCK_PEOPLE = _PEOPLE.with_for_update()
+# Only groups that are mapped can give anything.
 _MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
-    memberships.c.org_id == ORG_ID, memberships.c.user_id.in_(bindparam("ids", expanding=True))
+    memberships.c.org_id == ORG_ID,
+    memberships.c.user_id.in_(bindparam("ids", expanding=True)),
+    exists().where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == memberships.c.group_id),
 )
 _SEATS = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
+_EMPTY_SEAT = (
+    update(seats)
+    .where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("for_user_id"))
+    .values(
+        state="released",
+        role_id=None,
+        surfaces=[],
+        sources=[],
+        manual_role_id=None,
+        reason=None,
+        since=bindparam("moment"),
+        waiting_rank=0,
+    )
+)
 _SET_RIGHTS = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("for_user_id"))
@@ -58,7 +75,8 @@ class Decision:
 
     @property
     def state(self) -> str | None:
-        return self.seat.state if self.seat is not None else None
+        state: str | None = self.person.seat_state
+        return state
 
     @property
     def loses_seat(self) -> bool:
@@ -80,36 +98,53 @@ class EntitlementService:
             people = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)}).all()
             self._apply(self._decide(people))
 
-    def withdraw(self, user_ids: Sequence[str]) -> None:
-        """Inactive people lose every source; the same step as `refresh`, without asking the policy."""
-        for batch in batches(sorted(user_ids)):
-            ids = {"ids": list(batch)}
-            people = self._uow.execute(_LOCK_PEOPLE, ids).all()
-            found = {row.user_id: row for row in self._uow.execute(_SEATS, ids)}
-            self._apply([Decision(person, found.get(person.user_id), NOTHING) for person in people])
+    def withdraw(self, person: Row[Any]) -> None:
+        """An inactive person loses every source; nobody without a role or seat costs a statement."""
+        had_seat = person.seat_state not in (None, "released")
+        if not had_seat and person.role_id is None:
+            return
+        uow = self._uow
+        state = "released" if had_seat else person.seat_state
+        if had_seat:
+            uow.execute(_EMPTY_SEAT, {"for_user_id": person.user_id, "moment": uow.now})
+        uow.execute(_SET_RIGHTS, _rights_row(Decision(person, None, NOTHING), state))
+        data = {"role_id": None, "previous_role_id": person.role_id, "sources": []}
+        action = "seat.released" if had_seat else "entitlement.changed"
+        uow.add(EntitlementsChanged((EntitlementChange(person.user_id, action, data),)))
+        self._pool.release(int(person.seat_state in HOLDING))
+
+    def restore(self, person: Row[Any]) -> None:
+        """A person who is active again has what their groups give; a manual seat went when they did."""
+        groups = self._mapped_groups([person.user_id])
+        if groups:
+            entitlement = resolve(load_policy(self._uow), frozenset(groups[person.user_id]), None)
+            self._apply([Decision(person, None, entitlement)])
 
     def decide(self, user_id: str) -> Decision:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
         return self._decide(self._uow.execute(_PEOPLE, {"ids": [user_id]}).all())[0]
 
     def _decide(self, people: Sequence[Row[Any]]) -> list[Decision]:
-        uow = self._uow
-        ids = {"ids": [person.user_id for person in people]}
-        policy = load_policy(uow)
-        group_ids: dict[str, set[str]] = {}
-        for row in uow.execute(_MEMBERSHIPS, ids):
-            group_ids.setdefault(row.user_id, set()).add(row.group_id)
-        found = {row.user_id: row for row in uow.execute(_SEATS, ids)}
+        user_ids = [person.user_id for person in people]
+        policy = load_policy(self._uow)
+        groups = self._mapped_groups(user_ids)
+        found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
         decisions = []
         for person in people:
             seat = found.get(person.user_id)
             entitlement = NOTHING
             if person.active:
                 manual_role_id = seat.manual_role_id if seat is not None else None
-                mine = frozenset(group_ids.get(person.user_id, ()))
+                mine = frozenset(groups.get(person.user_id, ()))
                 entitlement = resolve(policy, mine, manual_role_id)
             decisions.append(Decision(person, seat, entitlement))
         return decisions
+
+    def _mapped_groups(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
+        groups: dict[str, set[str]] = {}
+        for row in self._uow.execute(_MEMBERSHIPS, {"ids": list(user_ids)}):
+            groups.setdefault(row.user_id, set()).add(row.group_id)
+        return groups
 
     def _apply(self, decisions: Sequence[Decision]) -> None:
         self._release([decision for decision in decisions if decision.loses_seat])
@@ -140,7 +175,7 @@ class EntitlementService:
         if not decisions:
             return
         uow = self._uow
-        seated = [d for d in decisions if d.seat is not None or d.entitlement.wants_seat]
+        seated = [d for d in decisions if d.state is not None or d.entitlement.wants_seat]
         self._pool.store_seats([self._seat_row(decision, state) for decision in seated])
         uow.execute_many(_SET_RIGHTS, [_rights_row(decision, state) for decision in decisions])
         changes = [
@@ -159,15 +194,15 @@ class EntitlementService:
 
     def _seat_row(self, decision: Decision, state: str | None) -> dict[str, Any]:
         entitlement, seat = decision.entitlement, decision.seat
-        keeps_manual = seat is not None and decision.person.active
+        manual = seat if decision.person.active else None
         return {
             "user_id": decision.person.user_id,
             "state": state or "released",
             "role_id": entitlement.role_id,
             "surfaces": list(entitlement.surfaces),
             "sources": [source_dict(source) for source in entitlement.sources],
-            "manual_role_id": seat.manual_role_id if seat is not None and keeps_manual else None,
-            "reason": seat.reason if seat is not None and keeps_manual else None,
+            "manual_role_id": manual.manual_role_id if manual is not None else None,
+            "reason": manual.reason if manual is not None else None,
             "since": seat.since if seat is not None and seat.state == state else self._uow.now,
             "waiting_rank": entitlement.waiting_rank,
         }

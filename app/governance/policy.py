@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, and_, bindparam, select
 
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -10,11 +10,27 @@ from app.directory.models import groups, organizations
 from app.governance.models import group_mappings, roles
 from app.governance.resolver import GroupMapping, Policy, Role
 
-_ROLES = select(roles).where(roles.c.org_id == ORG_ID).order_by(roles.c.id)
+_POLICY = (
+    select(
+        organizations.c.rights_mode,
+        roles,
+        *(
+            group_mappings.c[name].label(f"mapping_{name}")
+            for name in ("id", "position", "group_id", "seat_on")
+        ),
+    )
+    .select_from(
+        organizations.join(roles, roles.c.org_id == organizations.c.org_id).outerjoin(
+            group_mappings,
+            and_(group_mappings.c.org_id == roles.c.org_id, group_mappings.c.role_id == roles.c.id),
+        )
+    )
+    .where(organizations.c.org_id == ORG_ID)
+    .order_by(group_mappings.c.position)
+)
 _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
 )
-_RIGHTS_MODE = select(organizations.c.rights_mode).where(organizations.c.org_id == ORG_ID)
 _IS_MAPPED = (
     select(group_mappings.c.id)
     .where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == bindparam("group_id"))
@@ -37,10 +53,18 @@ def load_mappings(uow: UnitOfWork) -> list[GroupMapping]:
 
 def load_policy(uow: UnitOfWork) -> Policy:
     """The policy as it stands; read it only after locking the people that it is applied to."""
+    rows = uow.execute(_POLICY).all()
     return Policy(
-        rights_mode=uow.execute(_RIGHTS_MODE).scalar_one(),
-        mappings=load_mappings(uow),
-        roles={row.id: _role(row) for row in uow.execute(_ROLES)},
+        # An organization has its built-in roles, so there is a row.
+        rights_mode=rows[0].rights_mode,
+        mappings=[
+            GroupMapping(
+                row.mapping_id, row.mapping_position, row.mapping_group_id, row.id, row.mapping_seat_on
+            )
+            for row in rows
+            if row.mapping_id is not None
+        ],
+        roles={row.id: _role(row) for row in rows},
     )
 
 

@@ -15,46 +15,61 @@ from app.core.ids import is_uuid
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
+from app.directory.profile import Stored
 from app.scim.protocol.etag import matches
 from app.scim.protocol.filter import parse_filter
 from app.scim.protocol.filter_sql import Bindings, condition
 from app.scim.protocol.messages import ListQuery
 from app.scim.protocol.projection import Projection
 from app.scim.protocol.registry import ResourceType
-from app.scim.rendering import Answer, render, render_list
+from app.scim.rendering import RELATED, Answer, render, render_list
 
 _COLUMNS = ("id", "attributes", "version", "created_at", "last_modified_at")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf:
-    """The statements that read one table of resources; `related` names the joined attribute."""
+    """How one table of resources is read; `related` is the column of what is joined at read."""
 
     noun: str
-    related: str
     bindings: Bindings
-    rows: Select[Any]
-    rows_with_related: Select[Any]
+    table: Table
+    related: Label[str]
     one: Select[Any]
     one_with_related: Select[Any]
+    ids: Select[Any]
     count: Select[Any]
 
     @classmethod
     def of(cls, table: Table, noun: str, bindings: Bindings, related: Label[str]) -> "Shelf":
         living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
-        rows = select(*(table.c[name] for name in _COLUMNS)).where(*living).order_by(table.c.id)
-        rows_with_related = rows.add_columns(related)
-        this = table.c.id == bindparam("id")
+        one = select(*(table.c[name] for name in _COLUMNS)).where(*living, table.c.id == bindparam("id"))
         return cls(
             noun=noun,
-            related=related.name,
             bindings=bindings,
-            rows=rows,
-            rows_with_related=rows_with_related,
-            one=rows.where(this),
-            one_with_related=rows_with_related.where(this),
+            table=table,
+            related=related,
+            one=one,
+            one_with_related=one.add_columns(related),
+            ids=select(table.c.id).where(*living).order_by(table.c.id),
             count=select(func.count()).select_from(table).where(*living),
         )
+
+    def page(self, ids: Select[Any], *, joined: bool) -> Select[Any]:
+        """The resources with these ids.
+
+        The ids are chosen first, so what is related is looked up for the page alone and not for
+        every row that OFFSET passes over.
+        """
+        table = self.table
+        chosen = ids.subquery("chosen")
+        page = (
+            select(*(table.c[name] for name in _COLUMNS))
+            .select_from(table.join(chosen, chosen.c.id == table.c.id))
+            .where(table.c.org_id == ORG_ID)
+            .order_by(table.c.id)
+        )
+        return page.add_columns(self.related) if joined else page
 
 
 class ResourceReader:
@@ -64,6 +79,7 @@ class ResourceReader:
         self._base_url = urls.scim_base_url
         self._values = {"base_url": self._base_url}
         self.resource_type = resource_type
+        self._related = RELATED[resource_type.name]
 
     def projection(self, attributes: str | None, excluded: str | None) -> Projection:
         return Projection.parse(self.resource_type, attributes, excluded)
@@ -82,24 +98,31 @@ class ResourceReader:
 
     def get(self, id_: str, projection: Projection) -> Answer:
         self.require_id(id_)
-        joined = projection.wants(self._shelf.related)
+        joined = projection.wants(self._related)
         statement = self._shelf.one_with_related if joined else self._shelf.one
         row = self._uow.execute(statement, {"id": id_, **self._values}).first()
         if row is None:
             raise self._not_found(id_)
-        return render(row, self._base_url, projection)
+        return self.answer(row, projection, row.related if joined else None)
+
+    def answer(self, stored: Stored | Row[Any], projection: Projection, related: str | None) -> Answer:
+        """Shape what was read or just written."""
+        shown = related if projection.wants(self._related) else None
+        return render(stored, self._base_url, projection, shown)
 
     def search(self, query: ListQuery) -> str:
         """A ListResponse (RFC 7644 section 3.4.2)."""
         shelf = self._shelf
         projection = self.projection(query.attributes, query.excluded_attributes)
-        joined = projection.wants(shelf.related)
-        page = shelf.rows_with_related if joined else shelf.rows
-        count = shelf.count
+        joined = projection.wants(self._related)
+        ids, count = shelf.ids, shelf.count
         if query.filter_text is not None:
             matching = condition(parse_filter(self.resource_type, query.filter_text), shelf.bindings)
-            page, count = page.where(matching), count.where(matching)
-        rows = self._page(page, query)
+            ids, count = ids.where(matching), count.where(matching)
+        rows: Sequence[Row[Any]] = []
+        if query.count:
+            ids = ids.limit(query.count).offset(query.start_index - 1)
+            rows = self._uow.execute(shelf.page(ids, joined=joined), self._values).all()
         # The count is asked for only when the page leaves it open.
         is_last = len(rows) < query.count and (bool(rows) or query.start_index == 1)
         total = (
@@ -107,13 +130,8 @@ class ResourceReader:
             if is_last
             else self._uow.execute(count, self._values).scalar_one()
         )
-        bodies = [render(row, self._base_url, projection).body for row in rows]
+        bodies = [self.answer(row, projection, row.related if joined else None).body for row in rows]
         return render_list(bodies, total=total, start_index=query.start_index)
-
-    def _page(self, page: Select[Any], query: ListQuery) -> Sequence[Row[Any]]:
-        if query.count == 0:
-            return []
-        return self._uow.execute(page.limit(query.count).offset(query.start_index - 1), self._values).all()
 
     def _not_found(self, id_: str) -> NotFoundError:
         noun = self._shelf.noun

@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.core.clock import rfc3339
+from app.directory.profile import Stored
 from app.scim.protocol.constants import LIST_RESPONSE
 from app.scim.protocol.etag import weak
 from app.scim.protocol.projection import Projection
 
-_STORED = 5
+# The attribute that is joined at read, by resource type.
+RELATED = {"User": "groups", "Group": "members"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Answer:
     location: str
 
 
-def render(row: Row[Any], base_url: str, projection: Projection) -> Answer:
-    """A row of `reading.Shelf`; a sixth column is the JSON list of what is related, under its name."""
+def render(row: Stored | Row[Any], base_url: str, projection: Projection, related: str | None) -> Answer:
+    """`related` is the JSON list of a user's groups or a group's members, null when it is not shown."""
     resource_type = projection.resource_type
     location = f"{base_url}{resource_type.endpoint}/{row.id}"
     meta = {
@@ -34,8 +36,8 @@ def render(row: Row[Any], base_url: str, projection: Projection) -> Answer:
         "location": location,
         "version": weak(row.version),
     }
-    related = "".join(f',"{name}":{row[_STORED]}' for name in row._fields[_STORED:])
-    body = f'{row.attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{related}}}'
+    tail = "" if related is None else f',"{RELATED[resource_type.name]}":{related}'
+    body = f'{row.attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{tail}}}'
     if not projection.is_default:
         body = json.dumps(projection.apply(json.loads(body)), ensure_ascii=False)
     return Answer(body, row.version, location)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Row
+
 from app.core.ids import is_uuid
 from app.directory.groups import NO_CHANGE, GroupService, MemberChange, UnknownMemberError
 from app.scim.protocol.constants import MEMBERS
@@ -31,45 +33,34 @@ class GroupResources:
 
     def replace(self, group_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1: the members are exactly those of the body."""
-        self._reader.require_id(group_id)
         attributes, members = self._read(body)
-        self._directory.update(
-            group_id,
-            attributes=attributes,
-            members=MemberChange(add=members, replace=True),
-            expected_version=self._expected_version(group_id, if_match),
-        )
+        group = self._lock(group_id, if_match)
+        self._directory.update(group, attributes=attributes, members=MemberChange(add=members, replace=True))
         return self._reader.get(group_id, projection)
 
     def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
         """RFC 7644 section 3.5.2; answers the version afterwards, for a 204 without the members."""
         operations = parse_operations(body)
-        self._reader.require_id(group_id)
-        group = self._directory.get(group_id)
-        self._reader.require_version(group.version, if_match)
+        group = self._lock(group_id, if_match)
         patched = apply(self._type, operations, json.loads(group.attributes), resource_id=group_id)
         return self._directory.update(
-            group_id,
+            group,
             attributes=patched.attributes if patched.changed else None,
             members=_change(patched.members),
-            expected_version=group.version if if_match is not None or patched.changed else None,
         )
 
     def delete(self, group_id: str, if_match: str | None) -> None:
-        self._reader.require_id(group_id)
-        self._expected_version(group_id, if_match)
-        self._directory.delete(group_id)
+        self._directory.delete(self._lock(group_id, if_match))
 
     def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
         attributes = normalize(self._type, body).attributes
         return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
 
-    def _expected_version(self, group_id: str, if_match: str | None) -> int | None:
-        if if_match is None:
-            return None
-        version: int = self._directory.get(group_id).version
-        self._reader.require_version(version, if_match)
-        return version
+    def _lock(self, group_id: str, if_match: str | None) -> Row[Any]:
+        self._reader.require_id(group_id)
+        group = self._directory.lock(group_id)
+        self._reader.require_version(group.version, if_match)
+        return group
 
 
 def _change(changes: MemberChanges | None) -> MemberChange:

@@ -29,7 +29,7 @@ def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 # RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
-_groups_of_user = (
+groups_of_user = (
     select(
         json_object_list(
             literal("value"),
@@ -50,7 +50,7 @@ _groups_of_user = (
     )
     .correlate(users)
     .scalar_subquery()
-    .label("groups")
+    .label("related")
 )
 _members_of_group = (
     select(
@@ -73,7 +73,7 @@ _members_of_group = (
     )
     .correlate(groups)
     .scalar_subquery()
-    .label("members")
+    .label("related")
 )
 
 USERS = Shelf.of(
@@ -103,7 +103,7 @@ USERS = Shelf.of(
             )
         },
     ),
-    _groups_of_user,
+    groups_of_user,
 )
 GROUPS = Shelf.of(
     groups,

@@ -44,8 +44,8 @@ class Office:
         mail = f"{name}@example.com"
         known = {"userName": mail, "displayName": name, "emails": [{"value": mail, "primary": True}]}
         with self.services() as services:
-            id_ = services.get(UserService).create({**known, **attributes}, active=True)
-        return edge_id("user", id_)
+            made = services.get(UserService).create({**known, **attributes}, active=True)
+        return edge_id("user", made.id)
 
     def group(self, name: str, members: Sequence[str] = ()) -> str:
         bare = [member.removeprefix("user_") for member in members]

@@ -107,7 +107,8 @@ def test_a_group_deleted_in_the_idp_is_a_warning(acme: Any) -> None:
     group = acme.group("a", [acme.user("ada")])
     acme.post("/group_mappings", {"group_id": group, "role_id": acme.role()["id"]})
     with acme.services() as services:
-        services.get(GroupService).delete(group.removeprefix("group_"))
+        groups = services.get(GroupService)
+        groups.delete(groups.lock(group.removeprefix("group_")))
     mapping = acme.get("/group_mappings").json["data"][0]
     assert mapping["warnings"] == ["group_deleted"]
     assert mapping["group_display_name"] == "a"

@@ -41,7 +41,8 @@ def statements(acme: Organization) -> Iterator[Count]:
 def hire(acme: Organization, count: int) -> list[str]:
     with in_organization(acme.app, acme.id) as services:
         users = services.get(UserService)
-        ids = [users.create({"userName": f"p{number}@example.com"}, active=True) for number in range(count)]
+        made = [users.create({"userName": f"p{number}@example.com"}, active=True) for number in range(count)]
+        ids = [person.id for person in made]
         services.commit()
     return ids
 
