@@ -17,7 +17,7 @@ from app.api.idempotency import IdempotencyStore
 from app.audit.feed import AuditFeed
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
-from app.audit.sequencer import Sequencer
+from app.audit.sequencer import STEP, Sequencer
 from app.core.clock import Clock, SystemClock
 from app.core.context import Caller
 from app.core.cursors import Cursors
@@ -232,7 +232,7 @@ JOBS = (
     Job(
         "audit.sequence",
         is_due=lambda services: services.get(Sequencer).has_work(),
-        run=lambda services: services.get(Sequencer).step(),
+        run=lambda services: services.get(Sequencer).step() == STEP,
     ),
     Job(
         "idempotency.purge",

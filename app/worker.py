@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.audit.outbox import Outbox
+from app.audit.outbox import CLAIM, Outbox
 from app.core.context import SYSTEM, Caller
 from app.core.readiness import Heartbeat
 from app.directory.organizations import OrganizationService
 
-IDLE_SECONDS = 0.5
+REST_SECONDS = 0.5
 
 
 class Begin(Protocol):
@@ -32,11 +32,14 @@ Delivery = Callable[[Any, Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A step that is run for each organization in which `is_due` finds work."""
+    """A step that is run for each organization in which `is_due` finds work.
+
+    `run` answers whether there is more to do at once.
+    """
 
     name: str
     is_due: Callable[[Any], bool]
-    run: Callable[[Any], object]
+    run: Callable[[Any], bool]
 
 
 class Worker:
@@ -66,19 +69,20 @@ class Worker:
         while not self._stop.is_set():
             self._heartbeat.beat()
             try:
-                worked = self.round()
+                has_more = self.round()
             except SQLAlchemyError as error:
                 structlog.get_logger().warning("worker.round_failed", error=type(error).__name__)
-                worked = False
-            if not worked:
-                self._stop.wait(IDLE_SECONDS)
+                has_more = False
+            # A rest between rounds lets work gather, so that a busy server is not kept busy by this.
+            if not has_more:
+                self._stop.wait(REST_SECONDS)
 
     def round(self) -> bool:
-        """One turn through all organizations; answers whether there was anything to do."""
+        """One turn through all organizations; answers whether more than one turn's work was there."""
         with self._open(write=False) as services:
             org_ids = services.get(OrganizationService).ids()
-        worked = [self._serve(org_id) for org_id in org_ids]
-        return any(worked)
+        has_more = [self._serve(org_id) for org_id in org_ids]
+        return any(has_more)
 
     def _serve(self, org_id: str) -> bool:
         # Looking takes no write lock; on SQLite an idle worker holds up nobody.
@@ -86,22 +90,22 @@ class Worker:
             services.uow.enter(org_id)
             due = [job for job in self._jobs if job.is_due(services)]
             has_messages = services.get(Outbox).has_work()
+        has_more = has_messages and self._deliver_due(org_id)
         for job in due:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
-                job.run(services)
+                has_more |= job.run(services)
                 services.commit()
-        if has_messages:
-            self._deliver_due(org_id)
-        return bool(due) or has_messages
+        return has_more
 
-    def _deliver_due(self, org_id: str) -> None:
+    def _deliver_due(self, org_id: str) -> bool:
         with self._open(write=True) as services:
             services.uow.enter(org_id)
             messages = services.get(Outbox).claim()
             services.commit()
         for message in messages:
             self._deliver(org_id, message)
+        return len(messages) == CLAIM
 
     def _deliver(self, org_id: str, message: Row[Any]) -> None:
         try:

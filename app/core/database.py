@@ -124,7 +124,13 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
-            parsed, pool_size=POOL_SIZE, max_overflow=0, pool_use_lifo=True, hide_parameters=True
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_use_lifo=True,
+            # `UnitOfWork.close` has rolled back already.
+            pool_reset_on_return=None,
+            hide_parameters=True,
         )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

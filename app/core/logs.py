@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -25,13 +26,18 @@ def configure(level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
 
 
 def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace the value of every key that names a secret, whoever logged it."""
     for key in event:
-        if any(secret in key.lower() for secret in _SECRET_KEYS):
+        if _is_secret(key):
             event[key] = MASK
     return event
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(key: str) -> bool:
+    return any(secret in key.lower() for secret in _SECRET_KEYS)

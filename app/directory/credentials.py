@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, insert, or_, select, true, update
 
+from app.core.database import UtcDateTime
 from app.core.errors import ConflictError, NotFoundError, UnauthenticatedError
 from app.core.tenancy import ORG_ID, enter_organization, lookups
 from app.core.tokens import Randomness, hash_token, is_well_formed, new_token
@@ -67,47 +68,46 @@ _USED = (
     )
     .values(last_used_at=bindparam("moment"))
 )
-_SHOWN = [
-    credentials.c[name]
-    for name in (
-        "id",
-        "scopes",
-        "secret_hash",
-        "previous_expires_at",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-    )
-]
 
 
 def _recognize(dialect: str) -> Select[Any]:
-    """Look up, enter and read the credential in one statement.
+    """Look up, enter and judge the credential in one statement; a revoked one has no look-up left.
 
     On PostgreSQL the credential is read by a lateral subquery with an OFFSET, which the planner can
     neither flatten nor run first: row-level security judges the credential's row only after the CTE
     has entered the organization. Were that ever otherwise, no row would be seen and access denied.
     """
+    key_hash: BindParameter[str] = bindparam("key_hash")
+    moment: BindParameter[datetime] = bindparam("moment", type_=UtcDateTime())
     found = (
         select(lookups.c.org_id, lookups.c.object_id, enter_organization(lookups.c.org_id).label("entered"))
-        .where(lookups.c.kind == bindparam("kind"), lookups.c.key_hash == bindparam("key_hash"))
+        .where(lookups.c.kind == bindparam("kind"), lookups.c.key_hash == key_hash)
         .cte("found")
+    )
+    used = credentials.c.last_used_at
+    shown = (
+        credentials.c.id,
+        credentials.c.scopes,
+        and_(
+            or_(credentials.c.expires_at.is_(None), credentials.c.expires_at > moment),
+            or_(credentials.c.secret_hash == key_hash, credentials.c.previous_expires_at > moment),
+        ).label("is_live"),
+        or_(used.is_(None), used < bindparam("stale_before", type_=UtcDateTime())).label("is_stale"),
     )
     matches = and_(credentials.c.org_id == found.c.org_id, credentials.c.id == found.c.object_id)
     if dialect == "postgresql":
-        row = select(*_SHOWN).where(matches).offset(0).lateral("credential")
-        return select(found.c.org_id, found.c.entered, row).select_from(found).join(row, true())
-    return select(found.c.org_id, *_SHOWN).select_from(found.join(credentials, matches))
+        row = select(*shown).where(matches).offset(0).lateral("credential")
+        return select(found.c.entered, row).select_from(found).join(row, true())
+    return select(found.c.entered, *shown).select_from(found.join(credentials, matches))
 
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """Who is asking: a live credential of one organization."""
+    """Who is asking: a live credential of one organization, and whether to note that it was used."""
 
     id: str
     org_id: str
     scopes: frozenset[str]
-    expires_at: datetime | None
     stale_last_used: bool
 
 
@@ -127,18 +127,19 @@ class CredentialService:
         uow = self._uow
         if not is_well_formed(TOKEN_KINDS[kind], token):
             raise UnauthenticatedError("The token is not one of Usher's; check that it was copied whole.")
-        key_hash = hash_token(token)
-        row = uow.connection.execute(_RECOGNIZE[uow.dialect], {"kind": kind, "key_hash": key_hash}).first()
-        if row is None or row.revoked_at is not None:
+        values = {
+            "kind": kind,
+            "key_hash": hash_token(token),
+            "moment": uow.now,
+            "stale_before": uow.now - LAST_USED_EVERY,
+        }
+        row = uow.connection.execute(_RECOGNIZE[uow.dialect], values).first()
+        if row is None:
             raise UnauthenticatedError("The token is unknown or revoked; create a new one.")
-        is_previous = row.secret_hash != key_hash
-        ends = [row.expires_at, row.previous_expires_at if is_previous else None]
-        if any(end is not None and end <= uow.now for end in ends):
+        if not row.is_live:
             raise UnauthenticatedError("The token has expired; rotate it and update the client.")
-        uow.entered(row.org_id)
-        last_used = row.last_used_at
-        stale = last_used is None or last_used <= uow.now - LAST_USED_EVERY
-        return Recognized(row.id, row.org_id, frozenset(row.scopes), row.expires_at, stale)
+        uow.entered(row.entered)
+        return Recognized(row.id, row.entered, frozenset(row.scopes), row.is_stale)
 
     def mark_used(self, credential_id: str) -> None:
         """Note the use, at most once a minute however many processes ask."""

@@ -109,8 +109,11 @@ def no_content(version: int | None = None) -> Response:
 
 def send_json(body: str, status: int = 200) -> Response:
     """In SCIM's media type, or as plain JSON for clients that ask for nothing else (OneLogin)."""
-    best = request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json"], MEDIA_TYPE)
-    return Response(body, status=status, content_type=best)
+    accepted = request.headers.get("Accept", MEDIA_TYPE)
+    media_type = MEDIA_TYPE
+    if MEDIA_TYPE not in accepted and "*/*" not in accepted and "application/json" in accepted:
+        media_type = "application/json"
+    return Response(body, status=status, content_type=media_type)
 
 
 def render_scim_error(error: UsherError, _request_id: str) -> Response:

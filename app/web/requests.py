@@ -12,6 +12,13 @@ from app.web.metrics import REQUESTS, SECONDS
 
 MAX_BODY_BYTES = 1_048_576
 MAX_GROUP_BODY_BYTES = 8 * MAX_BODY_BYTES
+_SAFE_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+_log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _SURFACES = ("scim", "api", "sso", "console")
 
@@ -41,13 +48,8 @@ def _finish(response: Response) -> Response:
     name = surface()
     REQUESTS.labels(name, request.method, str(response.status_code)).inc()
     SECONDS.labels(name, request.method).observe(seconds)
-    headers = response.headers
-    headers["X-Request-Id"] = current.request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Cache-Control"] = "no-store"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    structlog.get_logger().info(
+    response.headers.extend([("X-Request-Id", current.request_id), *_SAFE_HEADERS])
+    _log.info(
         "request",
         request_id=current.request_id,
         method=request.method,
