@@ -92,11 +92,16 @@ Index(
     postgresql_where=text("deleted_at IS NULL"),
     sqlite_where=text("deleted_at IS NULL"),
 )
-# Tombstones are looked up by name too, which the partial index above cannot serve.
-Index("ix_users_org_id_user_name_key", users.c.org_id, users.c.user_name_key)
+# A return is recognized by the name of the tombstone; the living stay out of this index.
+Index(
+    "ix_users_tombstone_user_name_key",
+    users.c.org_id,
+    users.c.user_name_key,
+    postgresql_where=text("deleted_at IS NOT NULL"),
+    sqlite_where=text("deleted_at IS NOT NULL"),
+)
 Index("ix_users_org_id_external_id", users.c.org_id, users.c.external_id)
 Index("ix_users_org_id_email_key", users.c.org_id, users.c.email_key)
-Index("ix_users_org_id_principal_id", users.c.org_id, users.c.principal_id)
 
 groups = scoped_table(
     "groups",

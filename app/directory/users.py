@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, union_all, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, select, union_all, update
 
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.directory import principals as principals_of
 from app.directory.events import (
     MembersChanged,
     UserCreated,
@@ -37,68 +38,42 @@ LIVING_USER = (
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
 )
-# A living namesake refuses the create; a tombstone that still owns its principal hands it over. Two
-# halves, because a database finds each by its own index and neither by an OR of both.
-_namesake_columns = (users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked)
-_owns_principal = principals.c.user_id == users.c.id
+# A living namesake refuses the create; a tombstone that still owns its principal hands it over. Three
+# parts, because a database finds each by its own index and none by an OR of them all.
+_namesakes = select(users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked).select_from(
+    _JOINED
+)
+_is_name = users.c.user_name_key == bindparam("key")
+_is_heritable = and_(users.c.deleted_at.is_not(None), principals.c.user_id == users.c.id)
 _NAMESAKES = union_all(
-    select(*_namesake_columns)
-    .select_from(_JOINED)
-    .where(
-        users.c.org_id == ORG_ID,
-        users.c.user_name_key == bindparam("key"),
-        or_(users.c.deleted_at.is_(None), _owns_principal),
-    ),
-    select(*_namesake_columns)
-    .select_from(_JOINED)
-    .where(
-        users.c.org_id == ORG_ID,
-        users.c.external_id == bindparam("external_id"),
-        users.c.deleted_at.is_not(None),
-        _owns_principal,
+    _namesakes.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_(None)),
+    _namesakes.where(users.c.org_id == ORG_ID, _is_name, _is_heritable),
+    _namesakes.where(
+        users.c.org_id == ORG_ID, users.c.external_id == bindparam("external_id"), _is_heritable
     ),
 )
 _LIVING_NAMESAKE = select(users.c.id).where(
     users.c.org_id == ORG_ID, users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)
 )
 _INSERT = insert(users)
-_INSERT_PRINCIPAL = insert(principals)
-_INHERIT_PRINCIPAL = (
-    update(principals)
-    .where(
-        principals.c.org_id == ORG_ID,
-        principals.c.id == bindparam("principal_id"),
-        principals.c.user_id == bindparam("tombstone_id"),
-    )
-    .values(
-        user_id=bindparam("new_user_id"),
-        active=bindparam("is_active"),
-        # The seat is not inherited: the returned person never had one.
-        seat_state=None,
-        epoch=principals.c.epoch + 1,
-    )
-)
-_CHANGEABLE = (*PROFILE_COLUMNS, "active", "idp_active", "attributes", "search", "last_modified_at")
-_UPDATE = (
-    update(users)
+# What changes when a person is only switched off or on, and what besides when they change.
+_ACCESS_COLUMNS = ("active", "idp_active", "attributes", "last_modified_at")
+_ALL_COLUMNS = (*_ACCESS_COLUMNS, *PROFILE_COLUMNS, "search")
+_UPDATES = {
+    names: update(users)
     .where(
         users.c.org_id == ORG_ID,
         users.c.id == bindparam("row_id"),
         users.c.version == bindparam("row_version"),
         users.c.deleted_at.is_(None),
     )
-    .values(version=users.c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGEABLE})
-)
+    .values(version=users.c.version + 1, **{name: bindparam(f"new_{name}") for name in names})
+    for names in (_ACCESS_COLUMNS, _ALL_COLUMNS)
+}
 _TOMBSTONE = (
     update(users)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("row_id"), users.c.deleted_at.is_(None))
     .values(deleted_at=bindparam("moment"), active=False, idp_active=False)
-)
-_SET_ACCESS = (
-    update(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("principal_id"))
-    .values(active=bindparam("is_active"), blocked=bindparam("is_blocked"), epoch=principals.c.epoch + 1)
-    .returning(principals)
 )
 _LEAVE_GROUPS = (
     delete(memberships)
@@ -159,12 +134,14 @@ class UserService:
             raise _name_taken(profile)
         tombstone = max(rows, key=lambda row: row.deleted_at, default=None)
         effective = active and not (tombstone is not None and tombstone.blocked)
-        principal_id = self._take_principal(user_id, tombstone, active=effective)
-        columns = self._columns(attributes, profile, active=effective, idp_active=active)
+        principal_id = principals_of.take(uow, user_id, tombstone, active=effective)
+        columns = self._access_columns(attributes, active=effective, idp_active=active)
         uow.execute(
             _INSERT,
             {
                 **columns,
+                **asdict(profile),
+                "search": self._index(attributes),
                 "id": user_id,
                 "principal_id": principal_id,
                 "version": 1,
@@ -175,32 +152,6 @@ class UserService:
         uow.add(UserCreated(user_id, data))
         return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
 
-    def _take_principal(self, user_id: str, tombstone: Row[Any] | None, *, active: bool) -> str:
-        if tombstone is not None:
-            values = {
-                "principal_id": tombstone.principal_id,
-                "tombstone_id": tombstone.id,
-                "new_user_id": user_id,
-                "is_active": active,
-            }
-            if self._uow.execute(_INHERIT_PRINCIPAL, values).rowcount == 1:
-                return str(tombstone.principal_id)
-        self._uow.execute(
-            _INSERT_PRINCIPAL,
-            {
-                "id": user_id,
-                "user_id": user_id,
-                "active": active,
-                "blocked": False,
-                "epoch": 1,
-                "surfaces": [],
-                "models": [],
-                "permissions": [],
-                "denied_models": [],
-            },
-        )
-        return user_id
-
     def update(
         self, user: Row[Any], attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
     ) -> Stored:
@@ -209,9 +160,12 @@ class UserService:
         `idp_active` is what the IdP says; an administrator's block keeps the person inactive all the
         same. `changed` names the attributes for the audit log.
         """
-        stored = self._store(user, attributes, idp_active=idp_active, blocked=user.blocked)
-        if changed - {"active"}:
-            self._uow.add(UserUpdated(user.id, {"changed": sorted(changed - {"active"})}))
+        profile = changed - {"active"}
+        stored = self._store(
+            user, attributes, idp_active=idp_active, blocked=user.blocked, profile=bool(profile)
+        )
+        if profile:
+            self._uow.add(UserUpdated(user.id, {"changed": sorted(profile)}))
         return stored
 
     def block(self, user: Row[Any]) -> None:
@@ -230,43 +184,47 @@ class UserService:
     def _override(self, user: Row[Any], *, blocked: bool) -> None:
         if user.blocked != blocked:
             attributes = json.loads(user.attributes)
-            self._store(user, attributes, idp_active=user.idp_active, blocked=blocked)
+            self._store(user, attributes, idp_active=user.idp_active, blocked=blocked, profile=False)
 
-    def _store(self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool) -> Stored:
+    def _store(
+        self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool, profile: bool
+    ) -> Stored:
+        """Write the row, if nobody else has meanwhile; `profile` says whether more than access changed."""
         active = idp_active and not blocked
-        profile = Profile.of(attributes)
-        if profile.user_name_key != user.user_name_key and self._is_taken(profile):
-            raise _name_taken(profile)
-        columns = self._columns(attributes, profile, active=active, idp_active=idp_active)
+        columns = self._access_columns(attributes, active=active, idp_active=idp_active)
+        if profile:
+            columns |= self._profile_columns(attributes, user.user_name_key)
+        statement = _UPDATES[_ALL_COLUMNS if profile else _ACCESS_COLUMNS]
         values = {f"new_{name}": value for name, value in columns.items()}
-        result = self._uow.execute(_UPDATE, {**values, "row_id": user.id, "row_version": user.version})
+        result = self._uow.execute(statement, {**values, "row_id": user.id, "row_version": user.version})
         if result.rowcount != 1:
             raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
         if active != user.active or blocked != user.blocked:
             self._set_access(user, active=active, blocked=blocked)
-        now = self._uow.now
-        return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, now)
+        return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, self._uow.now)
+
+    def _access_columns(self, attributes: Attributes, *, active: bool, idp_active: bool) -> dict[str, Any]:
+        document = {**attributes, "active": active}
+        return {
+            "active": active,
+            "idp_active": idp_active,
+            "attributes": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+            "last_modified_at": self._uow.now,
+        }
+
+    def _profile_columns(self, attributes: Attributes, old_key: str) -> dict[str, Any]:
+        profile = Profile.of(attributes)
+        if profile.user_name_key != old_key and self._is_taken(profile):
+            raise _name_taken(profile)
+        # Filters find `active` in its column, so it need not stand in the document as well.
+        return {**asdict(profile), "search": self._index(attributes)}
 
     def _is_taken(self, profile: Profile) -> bool:
         return self._uow.execute(_LIVING_NAMESAKE, {"key": profile.user_name_key}).first() is not None
 
-    def _columns(
-        self, attributes: Attributes, profile: Profile, *, active: bool, idp_active: bool
-    ) -> dict[str, Any]:
-        document = {**attributes, "active": active}
-        return {
-            **asdict(profile),
-            "active": active,
-            "idp_active": idp_active,
-            "attributes": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
-            "search": self._index(document),
-            "last_modified_at": self._uow.now,
-        }
-
     def _set_access(self, user: Row[Any], *, active: bool, blocked: bool) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
-        values = {"principal_id": user.principal_id, "is_active": active, "is_blocked": blocked}
-        principal = self._uow.execute(_SET_ACCESS, values).one()
+        principal = principals_of.set_access(self._uow, user.principal_id, active=active, blocked=blocked)
         if active == user.active:
             self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
             return
@@ -284,8 +242,7 @@ class UserService:
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
             uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
-        values = {"principal_id": user.principal_id, "is_active": False, "is_blocked": user.blocked}
-        principal = uow.execute(_SET_ACCESS, values).one()
+        principal = principals_of.set_access(uow, user.principal_id, active=False, blocked=user.blocked)
         data = {"user_name": user.user_name}
         uow.add(UserDeleted(user.id, data, principal=principal))
         for group_id in left:

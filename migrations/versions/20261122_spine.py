@@ -35,6 +35,7 @@ TABLES = (
     "memberships",
     "seats",
 )
+UPDATED_IN_PLACE = ("users", "principals", "groups", "seats", "seat_pools", "credentials")
 SCOPED = tuple(table for table in TABLES if table != "lookups")
 
 
@@ -296,8 +297,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_users_org_id_email_key", "users", ["org_id", "email_key"], unique=False)
     op.create_index("ix_users_org_id_external_id", "users", ["org_id", "external_id"], unique=False)
-    op.create_index("ix_users_org_id_principal_id", "users", ["org_id", "principal_id"], unique=False)
-    op.create_index("ix_users_org_id_user_name_key", "users", ["org_id", "user_name_key"], unique=False)
+    op.create_index(
+        "ix_users_tombstone_user_name_key",
+        "users",
+        ["org_id", "user_name_key"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.create_index(
         "uq_users_living_user_name_key",
         "users",
@@ -356,6 +363,9 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for table in SCOPED:
             _fence(table)
+        for table in UPDATED_IN_PLACE:
+            # Room on each page, so that a change of unindexed columns touches no index.
+            op.execute(f"ALTER TABLE {table} SET (fillfactor = 70)")
     else:
         _describe_indexes()
 
