@@ -103,23 +103,28 @@ class Worker:
             services.uow.enter(org_id)
             messages = services.get(Outbox).claim()
             services.commit()
-        for message in messages:
-            self._deliver(org_id, message)
+        faults = [(message, self._deliver(org_id, message)) for message in messages]
+        with self._open(write=True) as services:
+            services.uow.enter(org_id)
+            outbox = services.get(Outbox)
+            outbox.done([message for message, fault in faults if fault is None])
+            for message, fault in faults:
+                if fault is not None:
+                    outbox.failed(message, fault)
+            services.commit()
         return len(messages) == CLAIM
 
-    def _deliver(self, org_id: str, message: Row[Any]) -> None:
+    def _deliver(self, org_id: str, message: Row[Any]) -> str | None:
+        """Run the message's handler in a transaction of its own; answers what went wrong, if anything."""
         try:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
                 self._deliveries[message.kind](services, message.payload)
-                services.get(Outbox).done(message)
                 services.commit()
         except Exception as error:  # noqa: BLE001 - the outermost handler of a message: one bad message must not stop the others
             structlog.get_logger().warning("outbox.failed", kind=message.kind, exc_info=error)
-            with self._open(write=True) as services:
-                services.uow.enter(org_id)
-                services.get(Outbox).failed(message, f"{type(error).__name__}: {error}")
-                services.commit()
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def _open(self, *, write: bool) -> AbstractContextManager[Any]:
         return self._begin(write=write, caller=Caller(SYSTEM, "worker"))

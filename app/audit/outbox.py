@@ -1,8 +1,9 @@
 """Work promised by a commit: put down in its transaction, done at least once afterwards.
 
 A message is leased by a conditional update before its handler runs, so a killed worker's message
-comes back when the lease ends. A handler that fails is tried again later and later, then the
-message is set aside as dead, where `/metrics` counts it and nothing behind it waits.
+comes back when the lease ends; a handler can therefore be asked twice for the same thing. One that
+fails is tried again later and later, then the message is set aside as dead, where `/metrics` counts
+it and nothing behind it waits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,15 +45,11 @@ _CLAIM = (
     )
     .returning(outbox_messages)
 )
-_mine = (
-    outbox_messages.c.org_id == ORG_ID,
-    outbox_messages.c.id == bindparam("row_id"),
-    outbox_messages.c.lease_id == bindparam("lease"),
-)
-_DONE = delete(outbox_messages).where(*_mine)
+_mine = (outbox_messages.c.org_id == ORG_ID, outbox_messages.c.lease_id == bindparam("lease"))
+_DONE = delete(outbox_messages).where(*_mine, outbox_messages.c.id.in_(bindparam("ids", expanding=True)))
 _FAILED = (
     update(outbox_messages)
-    .where(*_mine)
+    .where(*_mine, outbox_messages.c.id == bindparam("row_id"))
     .values(
         state=bindparam("new_state"),
         available_at=bindparam("retry_at"),
@@ -93,8 +90,11 @@ class Outbox:
         values = {"moment": uow.now, "lease": uow.ids.new(), "lease_ends_at": uow.now + LEASE}
         return sorted(uow.execute(_CLAIM, values).all(), key=lambda row: str(row.id))
 
-    def done(self, message: Row[Any]) -> None:
-        self._uow.execute(_DONE, {"row_id": message.id, "lease": message.lease_id})
+    def done(self, messages: Sequence[Row[Any]]) -> None:
+        """Forget delivered messages of one claim; one that was leased to another meanwhile stays."""
+        if messages:
+            values = {"ids": [message.id for message in messages], "lease": messages[0].lease_id}
+            self._uow.execute(_DONE, values)
 
     def failed(self, message: Row[Any], error: str) -> None:
         """Put the message off, or aside once it has been tried often enough."""

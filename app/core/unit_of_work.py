@@ -62,9 +62,9 @@ class UnitOfWork:
 
     def enter(self, org_id: str) -> None:
         """Bind this transaction to one organization, in code and in row-level security."""
-        if self.dialect == "postgresql":
-            self.connection.execute(_ENTER, {ORG_ID.key: org_id})
         self.entered(org_id)
+        if self._connection is not None:
+            self._tell_database()
 
     def entered(self, org_id: str) -> None:
         """The statement that found the credential has already told row-level security."""
@@ -84,7 +84,13 @@ class UnitOfWork:
                 if self._write:
                     self._database.unlock_writer()
                 raise
+            if self._org_id is not None:
+                self._tell_database()
         return self._connection
+
+    def _tell_database(self) -> None:
+        if self.dialect == "postgresql":
+            self.connection.execute(_ENTER, {ORG_ID.key: self._org_id})
 
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
