@@ -1,6 +1,7 @@
 """`usher serve` and `usher worker`: the processes that stay."""
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,6 +27,7 @@ BACKLOG = 1024
 # A request line or header block above this is refused before it costs anything.
 HEADER_BYTES = 16_384
 EXIT_USAGE = 2
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
@@ -47,8 +49,8 @@ def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool)
     # The server's processes read their settings for themselves.
     os.environ["USHER_WORKERS"] = str(workers)
     os.environ["USHER_WORKER"] = str(not no_worker)
-    if workers > 1:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="usher-metrics-")
+    if workers > 1 and METRICS_FOLDER not in os.environ:
+        _restart_with_shared_metrics()
     _welcome(settings, host, port)
     Granian(
         "app.serving:application",
@@ -65,6 +67,8 @@ def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool)
         respawn_failed_workers=True,
         workers_kill_timeout=30,
     ).serve()
+    if METRICS_FOLDER in os.environ:
+        shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)
 
 
 @click.command()
@@ -76,6 +80,12 @@ def worker() -> None:
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
     running.run()
+
+
+def _restart_with_shared_metrics() -> None:
+    """Begin anew: the metrics library looks for the shared folder once, when it is first imported."""
+    os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="usher-metrics-")
+    os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - this very program
 
 
 def _refuse_problems(settings: Settings) -> None:

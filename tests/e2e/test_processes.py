@@ -1,4 +1,4 @@
-"""P4: what was acknowledged survives kill -9 of every process; what was not is whole or absent."""
+"""Several processes on one database: P4 under kill -9, and metrics that count for all of them."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -72,3 +72,21 @@ def test_no_acknowledged_write_is_lost_to_kill_9(
     names = {person["userName"] for person in found["Resources"]}
     assert acknowledged <= names
     assert len(names - acknowledged) <= round_ + 1
+
+
+def test_two_processes_count_their_requests_together(
+    new_database: Callable[[str, str], Settings], tmp_path: Path
+) -> None:
+    settings = migrated(new_database("postgresql", "counted"))
+    port = free_port()
+    variables = environment(settings.database_url, port)
+    command = [USHER, "serve", "--port", str(port), "--workers", "2"]
+    with running(command, port, variables, tmp_path / "log") as server:
+        for _ in range(20):
+            with pytest.raises(HTTPError):
+                urlopen(f"{server.base_url}/scim/v2/Users", timeout=10)
+        # Whichever process is asked, it answers for both.
+        for _ in range(4):
+            with urlopen(f"{server.base_url}/metrics", timeout=10) as response:
+                text = response.read().decode()
+            assert 'usher_requests_total{method="GET",status="401",surface="scim"} 20.0' in text
