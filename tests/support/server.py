@@ -63,7 +63,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
             with urlopen(url, timeout=5) as response:
                 assert response.status == 200
                 return
-        except URLError:
+        except (URLError, ConnectionError):
             # It does not listen yet; this rest only spares the processor.
             time.sleep(0.05)
     raise AssertionError(f"{url} was not ready after {START_SECONDS} s:\n{log.read_text()}")
