@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 
+import hypothesis
 import pytest
 from flask import Flask
 
@@ -16,6 +17,13 @@ from tests.support.fakes import FakeClock
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="Run the storms at full length.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The suite tries the same examples every time; storms look for new ones."""
+    hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+    hypothesis.settings.register_profile("chaos", derandomize=False, deadline=None)
+    hypothesis.settings.load_profile("chaos" if config.getoption("--chaos") else "suite")
 
 
 @pytest.fixture(scope="session")
