@@ -22,7 +22,9 @@ from app.doctor import examine
 from app.settings import Settings
 from app.wiring import Container, build_worker
 
-THREADS = 8
+# Python runs one thread at a time: more of them wait for each other longer than for the database
+# (measured with 16 clients: p99 of a read 24 ms with 4 threads, 49 ms with 8).
+THREADS = 4
 BACKLOG = 1024
 # A request line or header block above this is refused before it costs anything.
 HEADER_BYTES = 16_384
