@@ -50,6 +50,7 @@ from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.settings import Settings
+from app.web.metrics import DEAD_MESSAGES
 from app.worker import Job, Worker
 
 T = TypeVar("T")
@@ -243,4 +244,4 @@ JOBS = (
 
 
 def build_worker(container: Container) -> Worker:
-    return Worker(container.begin, JOBS, DELIVERIES, container.heartbeat)
+    return Worker(container.begin, JOBS, DELIVERIES, container.heartbeat, DEAD_MESSAGES.inc)

@@ -49,11 +49,13 @@ class Worker:
         jobs: Sequence[Job],
         deliveries: Mapping[str, Delivery],
         heartbeat: Heartbeat,
+        on_dead: Callable[[], None],
     ) -> None:
         self._begin = begin
         self._jobs = jobs
         self._deliveries = deliveries
         self._heartbeat = heartbeat
+        self._on_dead = on_dead
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -109,8 +111,9 @@ class Worker:
             outbox = services.get(Outbox)
             outbox.done([message for message, fault in faults if fault is None])
             for message, fault in faults:
-                if fault is not None:
-                    outbox.failed(message, fault)
+                if fault is not None and outbox.failed(message, fault):
+                    structlog.get_logger().error("outbox.dead", kind=message.kind, message_id=message.id)
+                    self._on_dead()
             services.commit()
         return len(messages) == CLAIM
 

@@ -35,8 +35,6 @@ Index(
 # The head of each organization's log; whoever sequences holds this row.
 audit_heads = scoped_table("audit_heads", Column("next_position", BigInteger, nullable=False))
 
-OUTBOX_STATES = ("pending", "dead")
-
 # Work that must happen because of a commit. A delivered message is deleted: the audit log keeps what
 # happened, the outbox only what is still to be done.
 outbox_messages = scoped_table(

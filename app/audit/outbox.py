@@ -2,15 +2,15 @@
 
 A message is leased by a conditional update before its handler runs, so a killed worker's message
 comes back when the lease ends; a handler can therefore be asked twice for the same thing. One that
-fails is tried again later and later, then the message is set aside as dead, where `/metrics` counts
-it and nothing behind it waits.
+fails is tried again later and later, then the message is set aside as dead; `/metrics` counts those,
+and nothing behind them waits.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from app.audit.models import outbox_messages
 from app.core.tenancy import ORG_ID
@@ -57,11 +57,6 @@ _FAILED = (
         lease_id=None,
     )
 )
-_COUNT = (
-    select(outbox_messages.c.state, func.count().label("messages"))
-    .where(outbox_messages.c.org_id == ORG_ID)
-    .group_by(outbox_messages.c.state)
-)
 
 
 class Outbox:
@@ -96,10 +91,10 @@ class Outbox:
             values = {"ids": [message.id for message in messages], "lease": messages[0].lease_id}
             self._uow.execute(_DONE, values)
 
-    def failed(self, message: Row[Any], error: str) -> None:
-        """Put the message off, or aside once it has been tried often enough."""
+    def failed(self, message: Row[Any], error: str) -> bool:
+        """Put the message off, or aside once it has been tried often enough; answers whether aside."""
         uow = self._uow
-        is_dead = message.attempts > len(RETRY_DELAYS)
+        is_dead: bool = message.attempts > len(RETRY_DELAYS)
         delay = timedelta(0) if is_dead else RETRY_DELAYS[message.attempts - 1]
         values = {
             "row_id": message.id,
@@ -109,7 +104,4 @@ class Outbox:
             "error": error[:1_000],
         }
         uow.execute(_FAILED, values)
-
-    def count(self) -> dict[str, int]:
-        """How many messages are `pending` and `dead`."""
-        return {row.state: row.messages for row in self._uow.execute(_COUNT)}
+        return is_dead

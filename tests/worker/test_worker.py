@@ -22,6 +22,7 @@ class Deliveries:
         self.org_id = org_id
         self.delivered: list[str] = []
         self.failing: set[str] = set()
+        self.dead: list[int] = []
 
     def deliver(self, services: Services, payload: Mapping[str, Any]) -> None:
         if services.uow.org_id != self.org_id:
@@ -41,7 +42,7 @@ def worker(acme: Organization, deliveries: Deliveries) -> Worker:
     container: Container = acme.container
     kinds = ("greeting", "user.deprovisioned", "seat_pool.hand_over")
     table = {kind: deliveries.deliver if kind == "greeting" else lambda *_: None for kind in kinds}
-    return Worker(container.begin, JOBS, table, container.heartbeat)
+    return Worker(container.begin, JOBS, table, container.heartbeat, lambda: deliveries.dead.append(1))
 
 
 def put(acme: Organization, *names: str) -> None:
@@ -109,6 +110,7 @@ def test_a_message_that_never_succeeds_is_set_aside(
     worker.round()
     assert messages(acme) == [("dead", len(RETRY_DELAYS) + 1)]
     assert len(deliveries.delivered) == len(RETRY_DELAYS) + 1
+    assert deliveries.dead == [1]
 
 
 def test_the_worker_places_audit_entries_without_a_reader(acme: Organization) -> None:

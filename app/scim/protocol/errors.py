@@ -6,7 +6,7 @@ administrator, so every message says what was wrong, where it stood and what wou
 
 import reprlib
 
-from app.core.errors import BadRequestError, ConflictError
+from app.core.errors import BadRequestError
 
 
 class ScimError(BadRequestError):
@@ -49,11 +49,6 @@ class MutabilityError(ScimError):
 class TooManyError(ScimError):
     scim_type = "tooMany"
     code = "too_many"
-
-
-class UniquenessError(ConflictError):
-    scim_type = "uniqueness"
-    code = "uniqueness"
 
 
 def excerpt(value: object, length: int = 80) -> str:

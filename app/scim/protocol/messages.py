@@ -12,9 +12,8 @@ from app.scim.protocol.constants import (
     MAX_COUNT,
     MAX_FILTER_LENGTH,
     MAX_START_INDEX,
-    SEARCH_REQUEST,
 )
-from app.scim.protocol.errors import InvalidFilterError, InvalidSyntaxError, InvalidValueError, excerpt
+from app.scim.protocol.errors import InvalidFilterError, InvalidValueError, excerpt
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -60,26 +59,6 @@ class ListQuery:
             attributes=params.get("attributes") or None,
             excluded_attributes=params.get("excludedAttributes") or None,
         )
-
-    @classmethod
-    def from_search_request(cls, body: Any) -> "ListQuery":
-        """Read a .search body (RFC 7644 section 3.4.3), which means the same as the query."""
-        if not isinstance(body, dict):
-            raise InvalidSyntaxError(f"A search request must be a JSON object, not {excerpt(body)}.")
-        schemas = body.get("schemas")
-        if schemas and not (isinstance(schemas, list) and SEARCH_REQUEST in schemas):
-            raise InvalidSyntaxError(f'The schemas of a search request must contain "{SEARCH_REQUEST}".')
-        return cls.parse({key: _parameter(key, value) for key, value in body.items() if value is not None})
-
-
-def _parameter(key: str, value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(item for item in value if isinstance(item, str))
-    if isinstance(value, bool | dict):
-        raise InvalidValueError(
-            f"{excerpt(key)} in the search request must be text, a number or a list of names."
-        )
-    return str(value)
 
 
 def _filter(text: str | None) -> str | None:

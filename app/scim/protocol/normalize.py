@@ -22,8 +22,8 @@ class Normalized:
     ignored: frozenset[str]
 
 
-def normalize(resource_type: ResourceType, body: Any, *, partial: bool = False) -> Normalized:
-    """Normalize a POST or PUT body; `partial` asks for neither required attributes nor `schemas`."""
+def normalize(resource_type: ResourceType, body: Any) -> Normalized:
+    """Normalize a POST or PUT body; `schemas` is computed, required attributes are demanded."""
     if not isinstance(body, dict):
         raise InvalidSyntaxError(f"The body must be a JSON object, not {excerpt(body)}.")
     ignored: set[str] = set()
@@ -39,9 +39,8 @@ def normalize(resource_type: ResourceType, body: Any, *, partial: bool = False) 
                 )
             found[path.keys] = clean(path.leaf, raw, str(path), ignored)
     attributes = _assembled(found)
-    if not partial:
-        _check_required(resource_type, attributes)
-        attributes = {"schemas": present_schemas(resource_type, attributes), **attributes}
+    _check_required(resource_type, attributes)
+    attributes = {"schemas": present_schemas(resource_type, attributes), **attributes}
     return Normalized(attributes, frozenset(ignored))
 
 
