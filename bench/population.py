@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
-from app.audit.outbox import Outbox
+from app.audit.models import outbox_messages
 from app.audit.sequencer import Sequencer
 from app.core.batches import batches
 from app.core.context import OPERATOR, Caller
@@ -201,10 +201,11 @@ class Population:
 
     def backlog(self) -> int:
         """What the worker has still to do: undelivered messages, and one more for unplaced entries."""
+        pending = select(func.count()).select_from(outbox_messages).where(outbox_messages.c.org_id == ORG_ID)
         with self._container.begin(write=False, caller=Caller(OPERATOR, "bench")) as services:
             services.uow.enter(self._org_id)
-            pending = services.get(Outbox).count().get("pending", 0)
-            return pending + int(services.get(Sequencer).has_work())
+            messages = int(services.uow.execute(pending).scalar_one())
+            return messages + int(services.get(Sequencer).has_work())
 
     @contextmanager
     def _write(self) -> Iterator[Services]:
