@@ -31,6 +31,7 @@ _POLICY = (
 _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
 )
+_LOCK_MAPPINGS = select(organizations.c.org_id).where(organizations.c.org_id == ORG_ID).with_for_update()
 _IS_MAPPED = (
     select(group_mappings.c.id)
     .where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == bindparam("group_id"))
@@ -66,6 +67,11 @@ def load_policy(uow: UnitOfWork) -> Policy:
         ],
         roles={row.id: _role(row) for row in rows},
     )
+
+
+def lock_mappings(uow: UnitOfWork) -> None:
+    """Hold off changes of the mapping list, which take the same row first."""
+    uow.execute(_LOCK_MAPPINGS)
 
 
 def is_mapped(uow: UnitOfWork, group_id: str) -> bool:

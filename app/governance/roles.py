@@ -15,7 +15,7 @@ from app.directory.models import memberships
 from app.governance.entitlements import EntitlementService
 from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
 from app.governance.models import group_mappings, roles, seats, spend_limits
-from app.governance.policy import lock_groups
+from app.governance.policy import lock_groups, lock_mappings
 
 SURFACES = ("code", "chat", "cowork")
 AREAS = ("identity", "billing", "analytics", "privacy", "audit")
@@ -113,6 +113,8 @@ class RoleService:
     ) -> RoleWithLimits:
         """Change a role and, in the same transaction, everybody who holds it."""
         uow = self._uow
+        # A mapping that is being added gives this role to people who must be decided about as well.
+        lock_mappings(uow)
         groups = set(uow.execute(_MAPPED_GROUPS, {"role_id": role_id}).scalars())
         lock_groups(uow, groups)
         role = uow.execute(_LOCK, {"id": role_id}).first()

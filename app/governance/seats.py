@@ -29,7 +29,12 @@ _PERSON = (
     )
     .with_for_update(of=principals)
 )
-_ROLE = select(roles.c.id).where(roles.c.org_id == ORG_ID, roles.c.id == bindparam("id"))
+# Shared, so that a change of the role either sees this seat or is seen by it.
+_ROLE = (
+    select(roles.c.id)
+    .where(roles.c.org_id == ORG_ID, roles.c.id == bindparam("id"))
+    .with_for_update(read=True)
+)
 _GIVE = upsert(seats)
 _GIVE = _GIVE.on_conflict_do_update(
     index_elements=["org_id", "user_id"],
@@ -80,13 +85,14 @@ class SeatService:
     def give(self, user_id: str, role_id: str, reason: str | None) -> Row[Any]:
         """Add the manual source; the person is assigned or takes a place in the waiting list."""
         uow = self._uow
+        # The role before the person, as a change of the role takes them.
+        if uow.execute(_ROLE, {"id": role_id}).first() is None:
+            raise NotFoundError(f"There is no role with the id {role_id!r}.", code="role_not_found")
         person = uow.execute(_PERSON, {"user_id": user_id}).first()
         if person is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         if not person.active:
             raise ConflictError("The person is inactive; reactivate them first.", code="user_inactive")
-        if uow.execute(_ROLE, {"id": role_id}).first() is None:
-            raise NotFoundError(f"There is no role with the id {role_id!r}.", code="role_not_found")
         values = {
             "user_id": user_id,
             "state": "released",
