@@ -19,7 +19,7 @@ def examine(settings: Settings) -> list[dict[str, str]]:
     findings = [_base_url(settings)]
     database = Database(settings.database_url)
     try:
-        with database.connect(write=False) as connection:
+        with database.engine.connect() as connection:
             findings.append(_finding("database", "ok", f"{database.dialect} answers"))
             findings.append(_schema(connection))
             if not database.is_sqlite:

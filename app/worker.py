@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.audit.outbox import CLAIM, Outbox
+from app.core.connection import Row
 from app.core.context import SYSTEM, Caller
 from app.core.readiness import Heartbeat
 from app.directory.organizations import OrganizationService
@@ -117,7 +117,7 @@ class Worker:
             services.commit()
         return len(messages) == CLAIM
 
-    def _deliver(self, org_id: str, message: Row[Any]) -> str | None:
+    def _deliver(self, org_id: str, message: Row) -> str | None:
         """Run the message's handler in a transaction of its own; answers what went wrong, if anything."""
         try:
             with self._open(write=True) as services:

@@ -146,13 +146,10 @@ class Population:
             .select_from(groups.join(users, users.c.org_id == groups.c.org_id))
             .where(*mine, users.c.id.in_(first))
         )
-        values = {ORG_ID.key: self._org_id}
         with self._write() as services:
-            connection = services.uow.connection
-            connection.execute(
-                insert(memberships).from_select(["org_id", "group_id", "user_id"], pairs), values
-            )
-            connection.execute(update(groups).where(*mine).values(member_count=size), values)
+            uow = services.uow
+            uow.execute(insert(memberships).from_select(["org_id", "group_id", "user_id"], pairs))
+            uow.execute(update(groups).where(*mine).values(member_count=size))
             services.commit()
 
     @staticmethod

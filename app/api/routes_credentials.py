@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from app.api import edge_ids, scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, page_of
@@ -18,6 +16,7 @@ from app.api.schemas.credentials import (
     ScimTokenWithSecret,
     lifetime,
 )
+from app.core.connection import Row
 from app.core.urls import PublicUrls
 from app.directory.credentials import CredentialService
 from app.web.context import service
@@ -92,11 +91,11 @@ def revoke_api_key(api_key_id: str) -> dict[str, str]:
 
 
 def _page(kind: str, query: Query) -> dict[str, Any]:
-    def fetch(after: str, limit: int) -> Sequence[Row[Any]]:
+    def fetch(after: str, limit: int) -> Sequence[Row]:
         return [row for row in service(CredentialService).all(kind) if row.id > after][:limit]
 
     return page_of(kind, query, fetch, key=lambda row: str(row.id), show=lambda row: row)
 
 
-def _with_base_url(row: Row[Any], token: str) -> dict[str, Any]:
+def _with_base_url(row: Row, token: str) -> dict[str, Any]:
     return {**columns(row), "token": token, "base_url": service(PublicUrls).scim_base_url}

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Row
-
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, page_of
 from app.api.schemas.common import PageQuery, list_of
 from app.api.schemas.users import GroupSchema, UserSchema, show_user
+from app.core.connection import Row
 from app.directory.queries import DirectoryQueries
 from app.web.context import service
 
@@ -30,7 +29,7 @@ def list_groups(query: Query) -> dict[str, Any]:
 
 
 @groups.endpoint("GET", "/groups/<group_id>", scope=scopes.DIRECTORY_READ, answer=GroupSchema())
-def get_group(group_id: str) -> Row[Any]:
+def get_group(group_id: str) -> Row:
     """Show a group."""
     return service(DirectoryQueries).group(group_id)
 

@@ -1,10 +1,9 @@
 """`/organization`: the settings of the key's own organization."""
 
-from sqlalchemy import Row
-
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.schemas.organization import OrganizationChanges, OrganizationSchema
+from app.core.connection import Row
 from app.directory.organizations import OrganizationService
 from app.web.context import service
 
@@ -12,7 +11,7 @@ organization = Endpoints("Organization")
 
 
 @organization.endpoint("GET", "/organization", scope=scopes.ADMIN, answer=OrganizationSchema())
-def get_organization() -> Row[tuple[object, ...]]:
+def get_organization() -> Row:
     """Show the organization that the key belongs to."""
     return service(OrganizationService).current()
 
@@ -20,6 +19,6 @@ def get_organization() -> Row[tuple[object, ...]]:
 @organization.endpoint(
     "PATCH", "/organization", scope=scopes.ADMIN, body=OrganizationChanges(), answer=OrganizationSchema()
 )
-def change_organization(body: dict[str, str]) -> Row[tuple[object, ...]]:
+def change_organization(body: dict[str, str]) -> Row:
     """Change the time zone of spending windows or how several roles combine."""
     return service(OrganizationService).update(body)

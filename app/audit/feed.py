@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 
 from app.audit.models import audit_events
+from app.core.connection import Row
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 
@@ -23,7 +23,7 @@ class AuditFeed:
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
 
-    def page(self, *, after: int, limit: int, filters: dict[str, str | datetime]) -> Sequence[Row[Any]]:
+    def page(self, *, after: int, limit: int, filters: dict[str, str | datetime]) -> Sequence[Row]:
         """Up to `limit` entries with a position above `after`."""
         statement = (
             select(audit_events)

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.audit.models import outbox_messages
+from app.core.connection import Row
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 
@@ -46,7 +48,7 @@ _CLAIM = (
     .returning(outbox_messages)
 )
 _mine = (outbox_messages.c.org_id == ORG_ID, outbox_messages.c.lease_id == bindparam("lease"))
-_DONE = delete(outbox_messages).where(*_mine, outbox_messages.c.id.in_(bindparam("ids", expanding=True)))
+_DONE = delete(outbox_messages).where(*_mine, is_one_of(outbox_messages.c.id, "ids"))
 _FAILED = (
     update(outbox_messages)
     .where(*_mine, outbox_messages.c.id == bindparam("row_id"))
@@ -79,19 +81,19 @@ class Outbox:
     def has_work(self) -> bool:
         return self._uow.execute(_HAS_DUE, {"moment": self._uow.now}).first() is not None
 
-    def claim(self) -> Sequence[Row[Any]]:
+    def claim(self) -> Sequence[Row]:
         """Lease the messages that are due; nobody else gets them until the lease ends."""
         uow = self._uow
         values = {"moment": uow.now, "lease": uow.ids.new(), "lease_ends_at": uow.now + LEASE}
         return sorted(uow.execute(_CLAIM, values).all(), key=lambda row: str(row.id))
 
-    def done(self, messages: Sequence[Row[Any]]) -> None:
+    def done(self, messages: Sequence[Row]) -> None:
         """Forget delivered messages of one claim; one that was leased to another meanwhile stays."""
         if messages:
             values = {"ids": [message.id for message in messages], "lease": messages[0].lease_id}
             self._uow.execute(_DONE, values)
 
-    def failed(self, message: Row[Any], error: str) -> bool:
+    def failed(self, message: Row, error: str) -> bool:
         """Put the message off, or aside once it has been tried often enough; answers whether aside."""
         uow = self._uow
         is_dead: bool = message.attempts > len(RETRY_DELAYS)

@@ -6,12 +6,14 @@ It knows two dialects and nothing of tenants (`tenancy.py`) or of what is stored
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.types.string import TextLoader
 from sqlalchemy import (
     JSON,
-    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -25,8 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+from app.core.statements import Batch, Preparer
+
 POOL_SIZE = 16
 SQLITE_BUSY_TIMEOUT_MS = 5_000
+PREPARED_MAX = 500
+BATCHES = 1_000
 
 metadata = MetaData(
     naming_convention={
@@ -91,22 +97,18 @@ class FairLock:
 
 
 class Database:
-    """One engine; `connect` hands out a connection that is already inside its transaction."""
+    """One engine with its pool, and the statements that were prepared for it."""
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
+        self.statements = Preparer(self.engine.dialect, metadata)
+        self.batch = lru_cache(maxsize=BATCHES)(Batch)
         self._writer = FairLock()
 
     @property
     def is_sqlite(self) -> bool:
         return self.dialect == "sqlite"
-
-    def connect(self, *, write: bool) -> Connection:
-        connection = self.engine.connect()
-        if self.is_sqlite:
-            connection = connection.execution_options(usher_write=write)
-        return connection
 
     def lock_writer(self) -> None:
         if self.is_sqlite:
@@ -123,21 +125,36 @@ class Database:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(
+        engine = create_engine(
             parsed,
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_use_lifo=True,
-            # `UnitOfWork.close` has rolled back already.
+            # `Connection.close` has rolled back already.
             pool_reset_on_return=None,
             hide_parameters=True,
         )
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, hide_parameters=True)
+    engine = create_engine(
+        parsed,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        hide_parameters=True,
+        # Values go in by name on both databases.
+        paramstyle="named",
+    )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
+    # Ids are text in Python, so no UUID object is made of each and turned back into text.
+    connection.adapters.register_loader("uuid", TextLoader)
+    # Every request is one of a fixed number of statements; all of them stay prepared.
+    connection.prepared_max = PREPARED_MAX
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -147,10 +164,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads before it writes fails at once when another has written meanwhile,
-    # whatever the busy timeout; writing requests therefore take the write lock at their start.
-    write = connection.get_execution_options().get("usher_write", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

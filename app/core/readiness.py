@@ -35,7 +35,7 @@ class Readiness:
         """One sentence for each thing that stands in the way; empty when ready."""
         found = []
         try:
-            with self._database.connect(write=False) as connection:
+            with self._database.engine.connect() as connection:
                 current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             if current != self._head:
                 found.append(f"The schema is at {current}, not at {self._head}: run usher db upgrade.")

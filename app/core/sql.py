@@ -1,11 +1,15 @@
 """SQL that the two databases spell differently."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import Boolean, ColumnElement, Dialect, Text, Uuid, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class json_object_list(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -27,3 +31,39 @@ def _on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
 def _on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
     pairs = compiler.process(element.clauses, **kwargs)
     return f"coalesce(CAST(json_agg(json_build_object({pairs})) AS text), '[]')"
+
+
+class IdList(TypeDecorator[Sequence[str]]):
+    """A list of ids as one value: an array where the database has them, else JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        is_postgresql = dialect.name == "postgresql"
+        return dialect.type_descriptor(ARRAY(Uuid(as_uuid=False)) if is_postgresql else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
+
+
+class _IsOneOf(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_IsOneOf)
+def _one_of_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, ids = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - compiled SQL, no values
+
+
+@compiles(_IsOneOf, "postgresql")
+def _one_of_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, ids = (compiler.process(clause, **kwargs) for clause in element.clauses)
+    return f"{column} = ANY({ids})"
+
+
+def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The column is one of the ids in the parameter `name`: one statement for lists of any length."""
+    return _IsOneOf(column, bindparam(name, type_=IdList()))

@@ -7,25 +7,36 @@ inside the transaction, before it commits.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
-from weakref import WeakSet
 
-from sqlalchemy import Connection, CursorResult, Executable, Insert, select
+from sqlalchemy import Executable, Insert, select
 
 from app.core.clock import Clock
+from app.core.connection import Connection, Result
 from app.core.context import Caller
 from app.core.database import Database
+from app.core.errors import ConcurrentUpdateError
 from app.core.events import Event
 from app.core.ids import IdFactory
+from app.core.statements import Plan
 from app.core.tenancy import ORG_ID, check_fence, enter_organization
 
 MAX_EVENTS = 10_000
-MAX_STRUCTURES = 10_000
+# So many writes at most wait to go together; more would make a statement of their own each time.
+MAX_TOGETHER = 12
 
 _ENTER = select(enter_organization(ORG_ID))
-_fenced: WeakSet[Executable] = WeakSet()
-_fenced_structures: set[object] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One that waits: `lost` is what to say when it touches no row, null when that is no matter."""
+
+    plan: Plan
+    values: Mapping[str, Any]
+    lost: str | None
 
 
 class UnitOfWork:
@@ -38,11 +49,13 @@ class UnitOfWork:
         self.caller = caller
         self.now: datetime = clock.now()
         self._database = database
+        self._statements = database.statements
         self._write = write
         self._connection: Connection | None = None
         self._org_id: str | None = None
         self._events: deque[Event] = deque()
         self._handled: list[Event] = []
+        self._waiting: list[Write] = []
 
     def __enter__(self) -> Self:
         return self
@@ -72,38 +85,40 @@ class UnitOfWork:
             raise LookupError("A transaction serves one organization.")
         self._org_id = org_id
 
-    @property
-    def connection(self) -> Connection:
-        """The bare connection: for `core` and for look-ups before the organization is known."""
-        if self._connection is None:
-            if self._write:
-                self._database.lock_writer()
-            try:
-                self._connection = self._database.connect(write=self._write)
-            except BaseException:
-                if self._write:
-                    self._database.unlock_writer()
-                raise
-            if self._org_id is not None:
-                self._tell_database()
-        return self._connection
-
-    def _tell_database(self) -> None:
-        if self.dialect == "postgresql":
-            self.connection.execute(_ENTER, {ORG_ID.key: self._org_id})
-
-    def execute(
-        self, statement: Executable, parameters: Mapping[str, Any] | None = None
-    ) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result:
         """Run one fenced statement of the entered organization."""
-        self._fence(statement)
-        return self.connection.execute(statement, {**(parameters or {}), **self._stamp(statement)})
+        values = self._stamped(statement, parameters or {})
+        prepared = self._statements.prepare(statement, values, check_fence)
+        self._send_before(prepared.plan)
+        return self._open().execute(prepared, values)
 
-    def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+    def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one fenced statement for each of one or more rows, each stamped with the organization."""
-        self._fence(statement)
-        stamp = self._stamp(statement)
-        return self.connection.execute(statement, [{**row, **stamp} for row in rows])
+        if len(rows) == 1:
+            self.write(statement, rows[0])
+            return
+        stamped = [self._stamped(statement, row) for row in rows]
+        prepared = self._statements.prepare(statement, stamped[0], check_fence)
+        self._send()
+        self._open().execute_many(prepared, stamped)
+
+    def write(self, statement: Executable, parameters: Mapping[str, Any], *, lost: str | None = None) -> None:
+        """Let one fenced write take effect before anything that could see it, or else at the commit.
+
+        With `lost`, raises `ConcurrentUpdateError` of that text, then or at the commit, when no row
+        was touched.
+        """
+        values = self._stamped(statement, parameters)
+        prepared = self._statements.prepare(statement, values, check_fence)
+        plan = prepared.plan
+        if len(self._waiting) == MAX_TOGETHER or any(_collide(plan, other.plan) for other in self._waiting):
+            self._send()
+        self._waiting.append(Write(plan, prepared.values(values), lost))
+
+    def execute_unscoped(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result:
+        """Run a statement outside the fence: only look-ups before the organization is known."""
+        values = parameters or {}
+        return self._open().execute(self._statements.prepare(statement, values), values)
 
     def add(self, event: Event) -> None:
         self._events.append(event)
@@ -124,6 +139,7 @@ class UnitOfWork:
         self.settle(dispatch)
         if self._handled:
             record(self._handled)
+        self._send()
         if self._connection is not None:
             self._connection.commit()
 
@@ -132,29 +148,58 @@ class UnitOfWork:
         connection, self._connection = self._connection, None
         self._events.clear()
         self._handled.clear()
+        self._waiting.clear()
         if connection is None:
             return
         try:
-            connection.rollback()
-        finally:
             connection.close()
+        finally:
             if self._write:
                 self._database.unlock_writer()
 
-    def _stamp(self, statement: Executable) -> dict[str, str]:
+    def _open(self) -> Connection:
+        if self._connection is None:
+            if self._write:
+                self._database.lock_writer()
+            try:
+                self._connection = Connection(self._database, write=self._write)
+            except BaseException:
+                if self._write:
+                    self._database.unlock_writer()
+                raise
+            if self._org_id is not None:
+                self._tell_database()
+        return self._connection
+
+    def _tell_database(self) -> None:
+        if self.dialect == "postgresql":
+            self.execute_unscoped(_ENTER, {ORG_ID.key: self._org_id})
+
+    def _send_before(self, plan: Plan) -> None:
+        """Send what waits, unless the next statement only reads tables that none of it touches."""
+        if self._waiting and not (
+            plan.is_read and all(plan.tables.isdisjoint(write.plan.tables) for write in self._waiting)
+        ):
+            self._send()
+
+    def _send(self) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        counted = [write for write in waiting if write.lost is not None]
+        counts = self._open().write_together(
+            [(write.plan, write.values, write.lost is not None) for write in waiting]
+        )
+        for write, count in zip(counted, counts, strict=True):
+            if count == 0:
+                raise ConcurrentUpdateError(str(write.lost))
+
+    def _stamped(self, statement: Executable, parameters: Mapping[str, Any]) -> dict[str, Any]:
         # Plain rows are stamped; what an INSERT selects is tied like any other SELECT.
         has_rows = isinstance(statement, Insert) and statement.select is None
-        return {"org_id" if has_rows else ORG_ID.key: self.org_id}
+        return {**parameters, "org_id" if has_rows else ORG_ID.key: self.org_id}
 
-    @staticmethod
-    def _fence(statement: Executable) -> None:
-        # Most statements are constants of their module: each is checked once. The others (filters)
-        # repeat in structure, which is what SQLAlchemy's own cache key describes.
-        if statement in _fenced:
-            return
-        key = statement._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - the only name it has
-        if key is None or key.key not in _fenced_structures:
-            check_fence(statement)
-            _fenced.add(statement)
-            if key is not None and len(_fenced_structures) < MAX_STRUCTURES:
-                _fenced_structures.add(key.key)
+
+def _collide(plan: Plan, other: Plan) -> bool:
+    """Whether one of two writes could meet rows of the other; plain inserts of one table cannot."""
+    return (plan.is_change or other.is_change) and not plan.tables.isdisjoint(other.tables)

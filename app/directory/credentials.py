@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import BindParameter, Select, and_, bindparam, delete, insert, or_, select, true, update
 
+from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.errors import ConflictError, NotFoundError, UnauthenticatedError
 from app.core.tenancy import ORG_ID, enter_organization, lookups
@@ -133,7 +134,7 @@ class CredentialService:
             "moment": uow.now,
             "stale_before": uow.now - LAST_USED_EVERY,
         }
-        row = uow.connection.execute(_RECOGNIZE[uow.dialect], values).first()
+        row = uow.execute_unscoped(_RECOGNIZE[uow.dialect], values).first()
         if row is None:
             raise UnauthenticatedError("The token is unknown or revoked; create a new one.")
         if not row.is_live:
@@ -149,7 +150,7 @@ class CredentialService:
 
     def create(
         self, kind: str, name: str, scopes: Sequence[str], expires_in: timedelta | None = None
-    ) -> tuple[Row[Any], str]:
+    ) -> tuple[Row, str]:
         """A new credential and its secret, which is shown this once and stored only as a hash."""
         uow = self._uow
         credential_id = uow.ids.new()
@@ -167,7 +168,7 @@ class CredentialService:
         uow.add(CredentialCreated(credential_id, {"kind": kind, "name": name, "scopes": sorted(scopes)}))
         return self._get(kind, credential_id), token
 
-    def rotate(self, kind: str, credential_id: str) -> tuple[Row[Any], str]:
+    def rotate(self, kind: str, credential_id: str) -> tuple[Row, str]:
         """A second live secret; the one before stays good for `ROTATION_OVERLAP`, an older one ends."""
         uow = self._uow
         credential = self._get(kind, credential_id)
@@ -194,10 +195,10 @@ class CredentialService:
         uow.execute(_REVOKE, {"row_id": credential_id, "moment": uow.now})
         uow.add(CredentialRevoked(credential_id, {"kind": kind, "name": credential.name}))
 
-    def all(self, kind: str) -> Sequence[Row[Any]]:
+    def all(self, kind: str) -> Sequence[Row]:
         return self._uow.execute(_LIST, {"kind": kind}).all()
 
-    def _get(self, kind: str, credential_id: str) -> Row[Any]:
+    def _get(self, kind: str, credential_id: str) -> Row:
         row = self._uow.execute(_BY_ID, {"kind": kind, "id": credential_id}).first()
         if row is None:
             raise NotFoundError(f"There is no live {kind} with the id {credential_id!r}.")

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sqlalchemy import Row
-
+from app.core.connection import Row
 from app.core.events import AuditEntry, Event
 
 
@@ -61,7 +60,7 @@ class UserUpdated(ObjectEvent):
 class AccessEvent(ObjectEvent):
     """A change of the person's access, with the row of the principal as it is after it, still locked."""
 
-    principal: Row[Any] = field(kw_only=True)
+    principal: Row = field(kw_only=True)
 
     target_type: ClassVar[str] = "user"
 

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.batches import batches
+from app.core.connection import Row
 from app.core.database import Id
 from app.core.errors import BadRequestError, ConflictError, NotFoundError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -67,7 +69,7 @@ _TOMBSTONE = (
 )
 _living = (
     users.c.org_id == ORG_ID,
-    users.c.id.in_(bindparam("ids", expanding=True)),
+    is_one_of(users.c.id, "ids"),
     users.c.deleted_at.is_(None),
 )
 _LIVING = select(users.c.id).where(*_living)
@@ -93,7 +95,7 @@ _LEAVE = (
     .where(
         memberships.c.org_id == ORG_ID,
         memberships.c.group_id == bindparam("group_id"),
-        memberships.c.user_id.in_(bindparam("ids", expanding=True)),
+        is_one_of(memberships.c.user_id, "ids"),
     )
     .returning(memberships.c.user_id)
 )
@@ -120,7 +122,7 @@ class GroupService:
         self._uow = uow
         self._index = index
 
-    def lock(self, group_id: str) -> Row[Any]:
+    def lock(self, group_id: str) -> Row:
         """The living group, held until the transaction ends; raises `NotFoundError`."""
         row = self._uow.execute(_LOCK, {"id": group_id}).first()
         if row is None:
@@ -152,7 +154,7 @@ class GroupService:
         return group_id
 
     def update(
-        self, group: Row[Any], *, attributes: Attributes | None = None, members: MemberChange = NO_CHANGE
+        self, group: Row, *, attributes: Attributes | None = None, members: MemberChange = NO_CHANGE
     ) -> int:
         """Change attributes, members or both of a locked group and answer the version.
 
@@ -177,7 +179,7 @@ class GroupService:
             uow.add(MembersChanged(group.id, added=added, removed=removed))
         return version
 
-    def delete(self, group: Row[Any]) -> None:
+    def delete(self, group: Row) -> None:
         """A locked group leaves a tombstone, so that a mapping can still show what it was for."""
         uow = self._uow
         present = sorted(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
@@ -187,7 +189,7 @@ class GroupService:
         if removed:
             uow.add(MembersChanged(group.id, removed=removed))
 
-    def _store(self, group: Row[Any], attributes: Attributes) -> bool:
+    def _store(self, group: Row, attributes: Attributes) -> bool:
         columns = self._columns(attributes)
         if columns["attributes"] == group.attributes:
             return False
@@ -212,7 +214,7 @@ class GroupService:
         added: list[str] = []
         for batch in batches(user_ids):
             values = {"into_group_id": group_id, "ids": list(batch)}
-            joined = self._uow.execute(_JOIN, values).scalars().all()
+            joined = self._uow.execute(_JOIN, values).scalars()
             if len(joined) < len(batch):
                 self._require_living(batch)
             added.extend(joined)

@@ -1,10 +1,10 @@
 """Organizations: created by the operator, described and adjusted by their administrators."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
+from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import hash_token
@@ -38,7 +38,7 @@ class OrganizationService:
         if self._find(slug) is not None:
             raise ConflictError(f"The slug {slug!r} is taken.", code="slug_taken")
         org_id = uow.ids.new()
-        uow.connection.execute(
+        uow.execute_unscoped(
             _INSERT_LOOKUP,
             {"kind": SLUG_LOOKUP, "key_hash": hash_token(slug), "org_id": org_id, "object_id": org_id},
         )
@@ -66,12 +66,12 @@ class OrganizationService:
 
     def ids(self) -> list[str]:
         """Every organization here, for the worker, which enters them one at a time."""
-        return list(self._uow.connection.execute(_ALL).scalars())
+        return self._uow.execute_unscoped(_ALL).scalars()
 
-    def current(self) -> Row[Any]:
+    def current(self) -> Row:
         return self._uow.execute(_CURRENT).one()
 
-    def update(self, changes: Mapping[str, str]) -> Row[Any]:
+    def update(self, changes: Mapping[str, str]) -> Row:
         """Change `zone` or `rights_mode`; answers the row as it is afterwards."""
         before = self.current()
         values = {f"new_{name}": changes.get(name, getattr(before, name)) for name in ("zone", "rights_mode")}
@@ -80,5 +80,6 @@ class OrganizationService:
         return self.current()
 
     def _find(self, slug: str) -> str | None:
-        found = self._uow.connection.execute(_BY_SLUG, {"key_hash": hash_token(slug)})
-        return found.scalar_one_or_none()
+        found = self._uow.execute_unscoped(_BY_SLUG, {"key_hash": hash_token(slug)})
+        org_id: str | None = found.scalar_one_or_none()
+        return org_id

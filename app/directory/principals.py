@@ -4,10 +4,9 @@ Only the directory writes `active` and `blocked`, and only here; governance writ
 change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
-from typing import Any
+from sqlalchemy import bindparam, insert, update
 
-from sqlalchemy import Row, bindparam, insert, update
-
+from app.core.connection import Row
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
@@ -36,7 +35,7 @@ _SET_ACCESS = (
 )
 
 
-def take(uow: UnitOfWork, user_id: str, tombstone: Row[Any] | None, *, active: bool) -> str:
+def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) -> str:
     """The id of the principal for a new user: the tombstone's, if it still owns one, else a fresh one."""
     if tombstone is not None:
         values = {
@@ -62,7 +61,7 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row[Any] | None, *, active: b
     return user_id
 
 
-def set_access(uow: UnitOfWork, principal_id: str, *, active: bool, blocked: bool) -> Row[Any]:
+def set_access(uow: UnitOfWork, principal_id: str, *, active: bool, blocked: bool) -> Row:
     """Switch the person on or off; answers the whole row as it is now, locked by the change."""
     values = {"principal_id": principal_id, "is_active": active, "is_blocked": blocked}
     return uow.execute(_SET_ACCESS, values).one()

@@ -1,10 +1,10 @@
 """Reads of people and groups that more than one part needs; keyset order, bounded pages."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, select
 
+from app.core.connection import Row
 from app.core.errors import NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
@@ -61,20 +61,20 @@ class DirectoryQueries:
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
 
-    def person(self, user_id: str) -> Row[Any]:
+    def person(self, user_id: str) -> Row:
         """A living user joined with their principal; raises `NotFoundError`."""
         row = self._uow.execute(_PERSON, {"id": user_id}).first()
         if row is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         return row
 
-    def person_by_user_name(self, user_name: str) -> Row[Any]:
+    def person_by_user_name(self, user_name: str) -> Row:
         rows = self.people(after="", limit=1, filters={"user_name": user_name})
         if not rows:
             raise NotFoundError(f"There is no user with the userName {user_name!r}.", code="user_not_found")
         return rows[0]
 
-    def people(self, *, after: str, limit: int, filters: Mapping[str, str]) -> Sequence[Row[Any]]:
+    def people(self, *, after: str, limit: int, filters: Mapping[str, str]) -> Sequence[Row]:
         """Up to `limit` people with an id above `after`; names and addresses match folded."""
         values = {
             name: fold(value) if name in ("user_name", "email") else value for name, value in filters.items()
@@ -85,13 +85,13 @@ class DirectoryQueries:
             values["after"] = after
         return self._uow.execute(statement, values).all()
 
-    def group(self, group_id: str) -> Row[Any]:
+    def group(self, group_id: str) -> Row:
         row = self._uow.execute(_GROUP, {"id": group_id}).first()
         if row is None:
             raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
         return row
 
-    def groups(self, *, after: str, limit: int) -> Sequence[Row[Any]]:
+    def groups(self, *, after: str, limit: int) -> Sequence[Row]:
         statement = _GROUPS.order_by(groups.c.id).limit(limit)
         if after:
             statement = statement.where(groups.c.id > bindparam("after"))

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, union_all, update
+from sqlalchemy import and_, bindparam, delete, insert, select, union_all, update
 
+from app.core.connection import Row
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory import principals as principals_of
@@ -95,7 +97,7 @@ _GROUPS_OF = (
 )
 _SHRINK_GROUPS = (
     update(groups)
-    .where(groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True)))
+    .where(groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"))
     .values(
         member_count=groups.c.member_count - 1,
         version=groups.c.version + 1,
@@ -111,7 +113,7 @@ class UserService:
         self._uow = uow
         self._index = index
 
-    def get(self, user_id: str) -> Row[Any]:
+    def get(self, user_id: str) -> Row:
         """The living user with `blocked`; raises `NotFoundError`."""
         row = self._uow.execute(LIVING_USER, {"id": user_id}).first()
         if row is None:
@@ -153,7 +155,7 @@ class UserService:
         return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
 
     def update(
-        self, user: Row[Any], attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
+        self, user: Row, attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
     ) -> Stored:
         """Store new attributes over the given row; raises `ConcurrentUpdateError` if it moved.
 
@@ -168,11 +170,11 @@ class UserService:
             self._uow.add(UserUpdated(user.id, {"changed": sorted(profile)}))
         return stored
 
-    def block(self, user: Row[Any]) -> None:
+    def block(self, user: Row) -> None:
         """An administrator switches the person off; the IdP's `active: true` does not lift it."""
         self._override(user, blocked=True)
 
-    def unblock(self, user: Row[Any]) -> None:
+    def unblock(self, user: Row) -> None:
         """Lift the block; the person is as active as the IdP last said."""
         if not user.idp_active:
             raise ConflictError(
@@ -181,13 +183,13 @@ class UserService:
             )
         self._override(user, blocked=False)
 
-    def _override(self, user: Row[Any], *, blocked: bool) -> None:
+    def _override(self, user: Row, *, blocked: bool) -> None:
         if user.blocked != blocked:
             attributes = json.loads(user.attributes)
             self._store(user, attributes, idp_active=user.idp_active, blocked=blocked, profile=False)
 
     def _store(
-        self, user: Row[Any], attributes: Attributes, *, idp_active: bool, blocked: bool, profile: bool
+        self, user: Row, attributes: Attributes, *, idp_active: bool, blocked: bool, profile: bool
     ) -> Stored:
         """Write the row, if nobody else has meanwhile; `profile` says whether more than access changed."""
         active = idp_active and not blocked
@@ -222,7 +224,7 @@ class UserService:
     def _is_taken(self, profile: Profile) -> bool:
         return self._uow.execute(_LIVING_NAMESAKE, {"key": profile.user_name_key}).first() is not None
 
-    def _set_access(self, user: Row[Any], *, active: bool, blocked: bool) -> None:
+    def _set_access(self, user: Row, *, active: bool, blocked: bool) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
         principal = principals_of.set_access(self._uow, user.principal_id, active=active, blocked=blocked)
         if active == user.active:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from app.core.batches import batches
+from app.core.connection import Row
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships, principals
@@ -25,17 +27,17 @@ HOLDING = ("assigned", "suspended")
 
 _PEOPLE = (
     select(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.user_id.in_(bindparam("ids", expanding=True)))
+    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
     .order_by(principals.c.id)
 )
 _LOCK_PEOPLE = _PEOPLE.with_for_update()
 # Only groups that are mapped can give anything.
 _MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
     memberships.c.org_id == ORG_ID,
-    memberships.c.user_id.in_(bindparam("ids", expanding=True)),
+    is_one_of(memberships.c.user_id, "ids"),
     exists().where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == memberships.c.group_id),
 )
-_SEATS = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
+_SEATS = select(seats).where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
 _EMPTY_SEAT = (
     update(seats)
     .where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("for_user_id"))
@@ -69,8 +71,8 @@ _SET_RIGHTS = (
 class Decision:
     """What one person had and what the resolver says now."""
 
-    person: Row[Any]
-    seat: Row[Any] | None
+    person: Row
+    seat: Row | None
     entitlement: Entitlement
 
     @property
@@ -98,7 +100,7 @@ class EntitlementService:
             people = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)}).all()
             self._apply(self._decide(people))
 
-    def withdraw(self, person: Row[Any]) -> None:
+    def withdraw(self, person: Row) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
         had_seat = person.seat_state not in (None, "released")
         if not had_seat and person.role_id is None:
@@ -113,7 +115,7 @@ class EntitlementService:
         uow.add(EntitlementsChanged((EntitlementChange(person.user_id, action, data),)))
         self._pool.release(int(person.seat_state in HOLDING))
 
-    def restore(self, person: Row[Any]) -> None:
+    def restore(self, person: Row) -> None:
         """A person who is active again has what their groups give; a manual seat went when they did."""
         groups = self._mapped_groups([person.user_id])
         if groups:
@@ -124,7 +126,7 @@ class EntitlementService:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
         return self._decide(self._uow.execute(_PEOPLE, {"ids": [user_id]}).all())[0]
 
-    def _decide(self, people: Sequence[Row[Any]]) -> list[Decision]:
+    def _decide(self, people: Sequence[Row]) -> list[Decision]:
         user_ids = [person.user_id for person in people]
         policy = load_policy(self._uow)
         groups = self._mapped_groups(user_ids)

@@ -6,9 +6,10 @@ nothing. Ids are bare; the API and the command line give them their shape.
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 
 from app.audit.models import audit_events
+from app.core.connection import Row
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.queries import DirectoryQueries
@@ -75,7 +76,7 @@ class ExplainService:
         }
 
 
-def _cause(row: Row[Any]) -> dict[str, Any]:
+def _cause(row: Row) -> dict[str, Any]:
     return {
         "action": row.action,
         "request_id": row.request_id,

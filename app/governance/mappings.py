@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError, PreconditionFailedError, UnprocessableError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, memberships, organizations
@@ -35,12 +37,12 @@ _INSERT = insert(group_mappings)
 _ROLE_IDS = select(roles.c.id).where(roles.c.org_id == ORG_ID)
 _MEMBERS_OF = (
     select(memberships.c.user_id)
-    .where(memberships.c.org_id == ORG_ID, memberships.c.group_id.in_(bindparam("ids", expanding=True)))
+    .where(memberships.c.org_id == ORG_ID, is_one_of(memberships.c.group_id, "ids"))
     .distinct()
 )
 _MANUAL = select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.manual_role_id.is_not(None))
 _GROUPS = select(groups.c.id, groups.c.display_name, groups.c.member_count, groups.c.deleted_at).where(
-    groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True))
+    groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids")
 )
 
 
@@ -64,7 +66,7 @@ class MappingService:
     def ordered(self) -> list[GroupMapping]:
         return load_mappings(self._uow)
 
-    def groups_of(self, mappings: Sequence[GroupMapping]) -> dict[str, Row[Any]]:
+    def groups_of(self, mappings: Sequence[GroupMapping]) -> dict[str, Row]:
         """The mapped groups by id, deleted ones included."""
         ids = sorted({mapping.group_id for mapping in mappings})
         return {row.id: row for row in self._uow.execute(_GROUPS, {"ids": ids})} if ids else {}

@@ -1,9 +1,9 @@
 """Reads an organization's roles and ordered mappings as values for the resolver."""
 
-from typing import Any
+from sqlalchemy import and_, bindparam, select
 
-from sqlalchemy import Row, and_, bindparam, select
-
+from app.core.connection import Row
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, organizations
@@ -39,7 +39,7 @@ _IS_MAPPED = (
 )
 _LOCK_GROUPS = (
     select(groups.c.id, groups.c.deleted_at)
-    .where(groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True)))
+    .where(groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"))
     .order_by(groups.c.id)
     .with_for_update()
 )
@@ -87,7 +87,7 @@ def lock_groups(uow: UnitOfWork, group_ids: set[str]) -> set[str]:
     return {row.id for row in rows if row.deleted_at is None}
 
 
-def _role(row: Row[Any]) -> Role:
+def _role(row: Row) -> Role:
     return Role(
         id=row.id,
         name=row.name,

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
+from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.ids import FIRST_ID
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -57,14 +59,14 @@ _SEEN_IN_SEATS = (
     .limit(1)
 )
 _MEMBERS_OF = select(memberships.c.user_id).where(
-    memberships.c.org_id == ORG_ID, memberships.c.group_id.in_(bindparam("ids", expanding=True))
+    memberships.c.org_id == ORG_ID, is_one_of(memberships.c.group_id, "ids")
 )
 _LIMITS = (
     select(spend_limits)
     .where(
         spend_limits.c.org_id == ORG_ID,
         spend_limits.c.scope_type == "role",
-        spend_limits.c.scope_id.in_(bindparam("ids", expanding=True)),
+        is_one_of(spend_limits.c.scope_id, "ids"),
     )
     .order_by(spend_limits.c.scope_id, spend_limits.c.window)
 )
@@ -78,7 +80,7 @@ _INSERT_LIMIT = insert(spend_limits)
 
 @dataclass(frozen=True, slots=True)
 class RoleWithLimits:
-    row: Row[Any]
+    row: Row
     # Window to nano-dollars.
     limits: Mapping[str, int]
 
@@ -188,7 +190,7 @@ class RoleService:
             ]
             uow.execute_many(_INSERT_LIMIT, rows)
 
-    def _with_limits(self, rows: Sequence[Row[Any]]) -> list[RoleWithLimits]:
+    def _with_limits(self, rows: Sequence[Row]) -> list[RoleWithLimits]:
         limits: dict[str, dict[str, int]] = {row.id: {} for row in rows}
         if rows:
             for limit in self._uow.execute(_LIMITS, {"ids": list(limits)}):

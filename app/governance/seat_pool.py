@@ -8,12 +8,14 @@ up when a place is freed or bought. Nobody is ever evicted.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
 from app.core.batches import BATCH, batches
+from app.core.connection import Row
 from app.core.errors import ConflictError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
@@ -83,12 +85,12 @@ _COUNT_WAITING = (
 )
 _ASSIGN_SEATS = (
     update(seats)
-    .where(seats.c.org_id == ORG_ID, seats.c.user_id.in_(bindparam("ids", expanding=True)))
+    .where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
     .values(state="assigned", since=bindparam("moment"))
 )
 _ASSIGN_PRINCIPALS = (
     update(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.user_id.in_(bindparam("ids", expanding=True)))
+    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
     .values(seat_state="assigned", epoch=principals.c.epoch + 1)
 )
 
@@ -102,7 +104,7 @@ class SeatPool:
         """A new organization begins with an unlimited pool."""
         self._uow.execute(_OPEN)
 
-    def current(self) -> Row[Any]:
+    def current(self) -> Row:
         return self._uow.execute(_CURRENT).one()
 
     def waiting(self) -> int:
@@ -128,7 +130,7 @@ class SeatPool:
         if pool.quantity is not None:
             self.hand_over()
 
-    def resize(self, quantity: int | None) -> Row[Any]:
+    def resize(self, quantity: int | None) -> Row:
         """Set the size, null for no limit; refuses one that would take seats away from people."""
         uow = self._uow
         pool = uow.execute(_LOCK).one()

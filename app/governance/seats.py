@@ -1,11 +1,11 @@
 """Seats as administrators see and give them: list, give by hand, suspend, take back."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -62,13 +62,13 @@ class SeatService:
         self._uow = uow
         self._entitlements = entitlements
 
-    def get(self, user_id: str) -> Row[Any]:
+    def get(self, user_id: str) -> Row:
         row = self._uow.execute(_BY_ID, {"user_id": user_id}).first()
         if row is None:
             raise NotFoundError(f"The user {user_id!r} never had a seat.", code="seat_not_found")
         return row
 
-    def page(self, *, after: str, limit: int, state: str | None) -> Sequence[Row[Any]]:
+    def page(self, *, after: str, limit: int, state: str | None) -> Sequence[Row]:
         """Up to `limit` seats of people with an id above `after`."""
         statement = (
             select(seats)
@@ -82,7 +82,7 @@ class SeatService:
             values["state"] = state
         return self._uow.execute(statement, values).all()
 
-    def give(self, user_id: str, role_id: str, reason: str | None) -> Row[Any]:
+    def give(self, user_id: str, role_id: str, reason: str | None) -> Row:
         """Add the manual source; the person is assigned or takes a place in the waiting list."""
         uow = self._uow
         # The role before the person, as a change of the role takes them.
@@ -119,7 +119,7 @@ class SeatService:
         uow.execute(_TAKE_MANUAL, {"row_id": user_id})
         self._entitlements.refresh([user_id])
 
-    def suspend(self, user_id: str, *, suspended: bool, reason: str | None) -> Row[Any]:
+    def suspend(self, user_id: str, *, suspended: bool, reason: str | None) -> Row:
         """Stop or resume the use of a seat, which keeps its place in the pool."""
         uow = self._uow
         uow.execute(_PERSON, {"user_id": user_id}).first()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Label, Row, Select, Table, bindparam, func, select
+from sqlalchemy import Label, Select, Table, bindparam, func, select
 
+from app.core.connection import Row
 from app.core.errors import NotFoundError, PreconditionFailedError
 from app.core.ids import is_uuid
 from app.core.tenancy import ORG_ID
@@ -105,7 +106,7 @@ class ResourceReader:
             raise self._not_found(id_)
         return self.answer(row, projection, row.related if joined else None)
 
-    def answer(self, stored: Stored | Row[Any], projection: Projection, related: str | None) -> Answer:
+    def answer(self, stored: Stored | Row, projection: Projection, related: str | None) -> Answer:
         """Shape what was read or just written."""
         shown = related if projection.wants(self._related) else None
         return render(stored, self._base_url, projection, shown)
@@ -119,7 +120,7 @@ class ResourceReader:
         if query.filter_text is not None:
             matching = condition(parse_filter(self.resource_type, query.filter_text), shelf.bindings)
             ids, count = ids.where(matching), count.where(matching)
-        rows: Sequence[Row[Any]] = []
+        rows: Sequence[Row] = []
         if query.count:
             ids = ids.limit(query.count).offset(query.start_index - 1)
             rows = self._uow.execute(shelf.page(ids, joined=joined), self._values).all()

@@ -2,11 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Row
 
 from app.core.clock import rfc3339
+from app.core.connection import Row
 from app.directory.profile import Stored
 from app.scim.protocol.constants import LIST_RESPONSE
 from app.scim.protocol.etag import weak
@@ -25,7 +23,7 @@ class Answer:
     location: str
 
 
-def render(row: Stored | Row[Any], base_url: str, projection: Projection, related: str | None) -> Answer:
+def render(row: Stored | Row, base_url: str, projection: Projection, related: str | None) -> Answer:
     """`related` is the JSON list of a user's groups or a group's members, null when it is not shown."""
     resource_type = projection.resource_type
     location = f"{base_url}{resource_type.endpoint}/{row.id}"

@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
+from app.core.connection import Row
 from app.core.ids import is_uuid
 from app.directory.groups import NO_CHANGE, GroupService, MemberChange, UnknownMemberError
 from app.scim.protocol.constants import MEMBERS
@@ -56,7 +55,7 @@ class GroupResources:
         attributes = normalize(self._type, body).attributes
         return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
 
-    def _lock(self, group_id: str, if_match: str | None) -> Row[Any]:
+    def _lock(self, group_id: str, if_match: str | None) -> Row:
         self._reader.require_id(group_id)
         group = self._directory.lock(group_id)
         self._reader.require_version(group.version, if_match)

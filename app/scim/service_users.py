@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import Row
-
+from app.core.connection import Row
 from app.directory.users import LIVING_USER, UserService
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
@@ -20,7 +19,7 @@ _LOADED = LIVING_USER.add_columns(groups_of_user)
 class UserReader(ResourceReader):
     """Users as SCIM shows them."""
 
-    def load(self, user_id: str, if_match: str | None) -> Row[Any]:
+    def load(self, user_id: str, if_match: str | None) -> Row:
         """The user to be changed, with `related` for the answer; refuses another version."""
         self.require_id(user_id)
         user = self._uow.execute(_LOADED, {"id": user_id, **self._values}).first()

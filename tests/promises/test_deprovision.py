@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.audit.models import outbox_messages
+from app.core.connection import Connection
 from app.core.ids import edge_id
 from app.core.tenancy import ORG_ID
 from app.directory.models import principals
@@ -238,7 +239,6 @@ def test_a_failing_commit_undoes_the_whole_deactivation(
     app: Flask, acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit itself is broken by a constraint that only the commit checks, or by the driver."""
-    from sqlalchemy import Connection
     from sqlalchemy.exc import OperationalError
 
     user_id, _ = seated_person(acme)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Row
 
 from app.api.edge_ids import EVENT, reference
 from app.api.schemas.common import Answer, PageQuery, columns
 from app.api.schemas.fields import EdgeId, Instant
+from app.core.connection import Row
 
 _MAX_FILTER_LENGTH = 100
 
@@ -41,7 +41,7 @@ class AuditQuery(PageQuery):
     ending_at = Instant(metadata={"description": "Events before this time."})
 
 
-def show_event(event: Row[Any]) -> dict[str, Any]:
+def show_event(event: Row) -> dict[str, Any]:
     return {
         **columns(event),
         "actor": reference(event.actor_type, event.actor_id, {}),

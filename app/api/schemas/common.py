@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
-from sqlalchemy import Row
 
 from app.api.schemas.fields import EdgeId
+from app.core.connection import Row
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 1_000
@@ -57,9 +57,10 @@ class PageQuery(Schema):
     cursor = fields.String(load_default=None, validate=validate.Length(max=MAX_CURSOR_LENGTH))
 
 
-def columns(row: Row[Any]) -> Mapping[str, Any]:
+def columns(row: Row) -> Mapping[str, Any]:
     """A row's values by column name."""
-    return row._asdict()
+    shown: Mapping[str, Any] = row._asdict()
+    return shown
 
 
 @cache

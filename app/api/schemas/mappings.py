@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
-from sqlalchemy import Row
 
 from app.api import edge_ids
 from app.api.schemas.common import Answer
 from app.api.schemas.fields import EdgeId
+from app.core.connection import Row
 from app.governance.mappings import MAX_MAPPINGS, NewMapping
 from app.governance.models import SEAT_ON
 from app.governance.resolver import GroupMapping
@@ -75,7 +75,7 @@ class NewGroupMappingOrder(Schema):
     next_cursor = _ignored()
 
 
-def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row[Any]]) -> dict[str, Any]:
+def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row]) -> dict[str, Any]:
     group = groups[mapping.group_id]
     return {
         "id": mapping.id,
@@ -90,7 +90,7 @@ def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row[Any]]) -> dict[
 
 
 def show_mappings(
-    mappings: Sequence[GroupMapping], groups: Mapping[str, Row[Any]], version: int
+    mappings: Sequence[GroupMapping], groups: Mapping[str, Row], version: int
 ) -> dict[str, Any]:
     return {
         "version": version,

@@ -3,11 +3,11 @@
 from typing import Any
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Row
 
 from app.api import edge_ids
 from app.api.schemas.common import MAX_INTEGER, Answer, PageQuery, columns, reason_field
 from app.api.schemas.fields import EdgeId, Instant, TrueOrFalse
+from app.core.connection import Row
 from app.directory.models import SEAT_STATES
 
 
@@ -64,12 +64,12 @@ def usable_surfaces(seat_state: str | None, surfaces: list[str]) -> list[str]:
     return surfaces if seat_state == "assigned" else []
 
 
-def show_seat(seat: Row[Any]) -> dict[str, Any]:
+def show_seat(seat: Row) -> dict[str, Any]:
     surfaces = usable_surfaces(seat.state, seat.surfaces)
     return {**columns(seat), "surfaces": surfaces}
 
 
-def show_pool(pool: Row[Any], waitlisted: int) -> dict[str, Any]:
+def show_pool(pool: Row, waitlisted: int) -> dict[str, Any]:
     return {
         "org_id": pool.org_id,
         "quantity": pool.quantity,

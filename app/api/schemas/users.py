@@ -3,12 +3,12 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import Row
 
 from app.api import edge_ids
 from app.api.schemas.common import Answer, PageQuery, columns
 from app.api.schemas.fields import EdgeId, Instant
 from app.api.schemas.seats import usable_surfaces
+from app.core.connection import Row
 from app.directory.models import SEAT_STATES
 
 
@@ -44,6 +44,6 @@ class GroupSchema(Answer):
     updated_at = Instant(attribute="last_modified_at", required=True)
 
 
-def show_user(person: Row[Any]) -> dict[str, Any]:
+def show_user(person: Row) -> dict[str, Any]:
     surfaces = usable_surfaces(person.seat_state, person.surfaces)
     return {**columns(person), "surfaces": surfaces}

@@ -1,0 +1,137 @@
+"""One connection inside its transaction: runs prepared statements on the driver.
+
+It must not know organizations; `unit_of_work` fences and stamps what comes here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy.exc import DBAPIError
+
+from app.core.database import Database
+from app.core.statements import Plan, Prepared
+
+# A named tuple of a statement's columns.
+Row: TypeAlias = Any
+
+
+class Result:
+    """The rows of one statement, all fetched, and how many it touched."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Row], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def all(self) -> list[Row]:
+        return self._rows
+
+    def first(self) -> Row | None:
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Row:
+        (row,) = self._rows
+        return row
+
+    def scalars(self) -> list[Any]:
+        """The first column of each row."""
+        return [row[0] for row in self._rows]
+
+    def scalar_one(self) -> Any:
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> Any:
+        return self._rows[0][0] if self._rows else None
+
+
+class Connection:
+    """Checked out of the pool when made; what fails raises SQLAlchemy's own errors."""
+
+    def __init__(self, database: Database, *, write: bool) -> None:
+        self._database = database
+        self._dialect = database.engine.dialect
+        self._pooled = database.engine.raw_connection()
+        driver: Any = self._pooled.driver_connection
+        self._driver = driver
+        self._cursor = driver.cursor()
+        if database.is_sqlite:
+            self._begin(write=write)
+
+    def _begin(self, *, write: bool) -> None:
+        # A transaction that reads before it writes fails at once when another has written meanwhile,
+        # whatever the busy timeout; so a writing one takes the write lock at its start. PostgreSQL's
+        # driver begins by itself.
+        try:
+            self.send("BEGIN IMMEDIATE" if write else "BEGIN", {})
+        except DBAPIError:
+            self._pooled.close()
+            raise
+
+    def execute(self, prepared: Prepared, values: Mapping[str, Any]) -> Result:
+        plan = prepared.plan
+        self.send(plan.sql, prepared.values(values))
+        cursor = self._cursor
+        return Result(plan.rows(cursor.fetchall()) if plan.make_row is not None else [], cursor.rowcount)
+
+    def execute_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The statement once for each row; what it answers is not asked for."""
+        self.send(prepared.plan.sql, [prepared.values(row) for row in rows])
+
+    def write_together(self, writes: Sequence[tuple[Plan, Mapping[str, Any], bool]]) -> list[int]:
+        """Writes that do not see each other; answers how many rows each counted one touched."""
+        if self._database.is_sqlite:
+            counts = []
+            for plan, values, is_counted in writes:
+                self.send(plan.sql, values)
+                if is_counted:
+                    counts.append(self._cursor.rowcount)
+            return counts
+        batch = self._database.batch(tuple((plan, is_counted) for plan, _, is_counted in writes))
+        self.send(batch.sql, batch.values([values for _, values, _ in writes]))
+        (row,) = self._cursor.fetchall()
+        return list(row) if any(counted for *_, counted in writes) else []
+
+    def commit(self) -> None:
+        try:
+            self._driver.commit()
+        except self._dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error, "COMMIT") from error
+
+    def close(self) -> None:
+        """Roll back what was not committed and give the connection back, also after a failure."""
+        try:
+            self._driver.rollback()
+        except self._dialect.loaded_dbapi.Error as error:
+            self._pooled.invalidate(error)
+        else:
+            self._pooled.close()
+
+    def send(self, sql: str, values: Mapping[str, Any] | list[dict[str, Any]]) -> None:
+        """Everything that reaches the driver goes through here; a list runs once for each entry."""
+        try:
+            if isinstance(values, list):
+                self._cursor.executemany(sql, values)
+            else:
+                self._cursor.execute(sql, values)
+        except self._dialect.loaded_dbapi.Error as error:
+            raise self._wrapped(error, sql) from error
+
+    def _wrapped(self, error: Any, sql: str) -> Exception:
+        is_lost = self._dialect.is_disconnect(error, self._driver, self._cursor)
+        if is_lost:
+            # The others of the pool are as old; each would fail one request.
+            self._database.engine.dispose(close=False)
+        wrapped: Exception = DBAPIError.instance(
+            sql,
+            None,
+            error,
+            self._dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=is_lost,
+            dialect=self._dialect,
+        )
+        return wrapped
