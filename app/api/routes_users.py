@@ -48,7 +48,7 @@ def explain_user(user_id: str) -> dict[str, Any]:
 def deactivate_user(user_id: str) -> dict[str, Any]:
     """Switch a person off here; the identity provider cannot lift that."""
     people = service(UserService)
-    people.block(people.get(user_id))
+    people.block(people.lock(user_id))
     return _as_settled(user_id)
 
 
@@ -56,7 +56,7 @@ def deactivate_user(user_id: str) -> dict[str, Any]:
 def reactivate_user(user_id: str) -> dict[str, Any]:
     """Lift an administrator's block; only group seats come back."""
     people = service(UserService)
-    people.unblock(people.get(user_id))
+    people.unblock(people.lock(user_id))
     return _as_settled(user_id)
 
 

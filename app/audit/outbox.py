@@ -76,7 +76,7 @@ class Outbox:
             "available_at": uow.now,
             "attempts": 0,
         }
-        uow.execute(_INSERT, values)
+        uow.write(_INSERT, values)
 
     def has_work(self) -> bool:
         return self._uow.execute(_HAS_DUE, {"moment": self._uow.now}).first() is not None

@@ -125,6 +125,8 @@ class Preparer:
             column_keys=list(columns) or None,
         )
         sql: str = compiled.string
+        if "POSTCOMPILE" in sql:
+            raise TypeError("Write is_one_of instead of in_: a list is one value, so that the text is fixed.")
         result = compiled._result_columns  # noqa: SLF001 - the only name it has
         decoders = ((place, self._decoder(entry.type)) for place, entry in enumerate(result))
         encoders = ((name, self._encoder(bind.type)) for bind, name in compiled.bind_names.items())

@@ -26,6 +26,8 @@ from app.core.tenancy import ORG_ID, check_fence, enter_organization
 MAX_EVENTS = 10_000
 # So many writes at most wait to go together; more would make a statement of their own each time.
 MAX_TOGETHER = 12
+# So many rows at most go with the writes that wait; more are a statement of their own.
+FEW = 3
 
 _ENTER = select(enter_organization(ORG_ID))
 
@@ -37,6 +39,7 @@ class Write:
     plan: Plan
     values: Mapping[str, Any]
     lost: str | None
+    key: object
 
 
 class UnitOfWork:
@@ -94,26 +97,40 @@ class UnitOfWork:
 
     def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one fenced statement for each of one or more rows, each stamped with the organization."""
-        if len(rows) == 1:
-            self.write(statement, rows[0])
-            return
         stamped = [self._stamped(statement, row) for row in rows]
         prepared = self._statements.prepare(statement, stamped[0], check_fence)
+        if len(rows) == 1 or (len(rows) <= FEW and not prepared.plan.is_change):
+            for row in rows:
+                self.write(statement, row)
+            return
         self._send()
         self._open().execute_many(prepared, stamped)
 
-    def write(self, statement: Executable, parameters: Mapping[str, Any], *, lost: str | None = None) -> None:
+    def write(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any],
+        *,
+        lost: str | None = None,
+        key: object = None,
+    ) -> None:
         """Let one fenced write take effect before anything that could see it, or else at the commit.
 
         With `lost`, raises `ConcurrentUpdateError` of that text, then or at the commit, when no row
-        was touched.
+        was touched. A write takes the place of one that still waits under the same `key`.
         """
         values = self._stamped(statement, parameters)
         prepared = self._statements.prepare(statement, values, check_fence)
-        plan = prepared.plan
-        if len(self._waiting) == MAX_TOGETHER or any(_collide(plan, other.plan) for other in self._waiting):
+        write = Write(prepared.plan, prepared.values(values), lost, key)
+        for place, other in enumerate(self._waiting):
+            if key is not None and key == other.key:
+                self._waiting[place] = write
+                return
+        if len(self._waiting) == MAX_TOGETHER or any(
+            _collide(write.plan, other.plan) for other in self._waiting
+        ):
             self._send()
-        self._waiting.append(Write(plan, prepared.values(values), lost))
+        self._waiting.append(write)
 
     def execute_unscoped(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result:
         """Run a statement outside the fence: only look-ups before the organization is known."""

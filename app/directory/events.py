@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from app.core.connection import Row
 from app.core.events import AuditEntry, Event
+from app.directory.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class UserUpdated(ObjectEvent):
 
 @dataclass(frozen=True, slots=True)
 class AccessEvent(ObjectEvent):
-    """A change of the person's access, with the row of the principal as it is after it, still locked."""
+    """A change of the person's access, with the principal as it is after it, still locked."""
 
-    principal: Row = field(kw_only=True)
+    principal: Principal = field(kw_only=True)
 
     target_type: ClassVar[str] = "user"
 

@@ -135,7 +135,7 @@ class GroupService:
         columns = self._columns(attributes)
         self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
         group_id = uow.ids.new()
-        uow.execute(
+        uow.write(
             _INSERT,
             {
                 **columns,
@@ -149,7 +149,7 @@ class GroupService:
         uow.add(GroupCreated(group_id, {"display_name": attributes["displayName"]}))
         added = self._join(group_id, sorted(set(members)))
         if added:
-            uow.execute(_COUNT_FIRST, {"row_id": group_id, "growth": len(added)})
+            uow.write(_COUNT_FIRST, {"row_id": group_id, "growth": len(added)})
             uow.add(MembersChanged(group_id, added=added))
         return group_id
 
@@ -173,7 +173,7 @@ class GroupService:
         version: int = group.version
         if added or removed or renamed:
             values = {"row_id": group.id, "growth": len(added) - len(removed), "moment": uow.now}
-            uow.execute(_TOUCH, values)
+            uow.write(_TOUCH, values)
             version += 1
         if added or removed:
             uow.add(MembersChanged(group.id, added=added, removed=removed))
@@ -184,7 +184,7 @@ class GroupService:
         uow = self._uow
         present = sorted(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
         removed = self._leave(group.id, present)
-        uow.execute(_TOMBSTONE, {"row_id": group.id, "moment": uow.now})
+        uow.write(_TOMBSTONE, {"row_id": group.id, "moment": uow.now})
         uow.add(GroupDeleted(group.id, {"display_name": group.display_name}))
         if removed:
             uow.add(MembersChanged(group.id, removed=removed))
@@ -196,7 +196,7 @@ class GroupService:
         if columns["display_name_key"] != group.display_name_key:
             self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
         values = {f"new_{name}": value for name, value in columns.items()}
-        self._uow.execute(_UPDATE, {**values, "row_id": group.id})
+        self._uow.write(_UPDATE, {**values, "row_id": group.id})
         data: Mapping[str, Any] = {"display_name": attributes["displayName"]}
         self._uow.add(GroupUpdated(group.id, data))
         return True

@@ -4,6 +4,9 @@ Only the directory writes `active` and `blocked`, and only here; governance writ
 change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from sqlalchemy import bindparam, insert, update
 
 from app.core.connection import Row
@@ -27,11 +30,31 @@ _INHERIT = (
         epoch=principals.c.epoch + 1,
     )
 )
-_SET_ACCESS = (
+
+
+class Principal(NamedTuple):
+    """A principal's row, as the transaction that holds it would have it."""
+
+    id: str
+    user_id: str
+    active: bool
+    blocked: bool
+    seat_state: str | None
+    role_id: str | None
+    surfaces: list[str]
+    models: list[str] | None
+    denied_models: list[str]
+    permissions: list[str]
+
+
+COLUMNS = [principals.c[name] for name in Principal._fields]
+_OWN = Principal._fields[2:]
+# The same beside a user's columns, which hold both ids already.
+LABELLED = [principals.c[name].label(f"principal_{name}") for name in _OWN]
+_STORE = (
     update(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("principal_id"))
-    .values(active=bindparam("is_active"), blocked=bindparam("is_blocked"), epoch=principals.c.epoch + 1)
-    .returning(principals)
+    .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("row_id"))
+    .values(epoch=principals.c.epoch + 1, **{name: bindparam(f"new_{name}") for name in _OWN})
 )
 
 
@@ -57,11 +80,25 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) 
         "permissions": [],
         "denied_models": [],
     }
-    uow.execute(_INSERT, values)
+    uow.write(_INSERT, values)
     return user_id
 
 
-def set_access(uow: UnitOfWork, principal_id: str, *, active: bool, blocked: bool) -> Row:
-    """Switch the person on or off; answers the whole row as it is now, locked by the change."""
-    values = {"principal_id": principal_id, "is_active": active, "is_blocked": blocked}
-    return uow.execute(_SET_ACCESS, values).one()
+def set_access(uow: UnitOfWork, user: Row, *, active: bool, blocked: bool) -> Principal:
+    """Switch the person of a locked user on or off; answers the principal as it is then."""
+    own = (getattr(user, f"principal_{name}") for name in _OWN)
+    principal = Principal(user.principal_id, user.id, *own)._replace(active=active, blocked=blocked)
+    store(uow, [principal])
+    return principal
+
+
+def store(uow: UnitOfWork, people: Sequence[Principal]) -> None:
+    """Write whole rows of locked principals; what is stored last in a transaction holds."""
+    rows = [
+        {"row_id": principal.id, **{f"new_{name}": getattr(principal, name) for name in _OWN}}
+        for principal in people
+    ]
+    if len(rows) == 1:
+        uow.write(_STORE, rows[0], key=(_STORE, people[0].id))
+    else:
+        uow.execute_many(_STORE, rows)

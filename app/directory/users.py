@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, insert, select, union_all, update
 
 from app.core.connection import Row
-from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
+from app.core.errors import ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -35,10 +35,13 @@ _JOINED = users.join(
     principals,
     and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
 )
-LIVING_USER = (
-    select(*(column for column in users.c if column.name != "search"), principals.c.blocked)
+# The living user with the principal's columns, held until the transaction ends, so that what is decided
+# on the row is still so when it is written.
+LOCKED_USER = (
+    select(*(column for column in users.c if column.name != "search"), *principals_of.LABELLED)
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
+    .with_for_update(of=(users, principals))
 )
 # A living namesake refuses the create; a tombstone that still owns its principal hands it over. Three
 # parts, because a database finds each by its own index and none by an OR of them all.
@@ -113,9 +116,9 @@ class UserService:
         self._uow = uow
         self._index = index
 
-    def get(self, user_id: str) -> Row:
-        """The living user with `blocked`; raises `NotFoundError`."""
-        row = self._uow.execute(LIVING_USER, {"id": user_id}).first()
+    def lock(self, user_id: str) -> Row:
+        """The living user and their principal, held until the end; raises `NotFoundError`."""
+        row = self._uow.execute(LOCKED_USER, {"id": user_id}).first()
         if row is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         return row
@@ -138,7 +141,7 @@ class UserService:
         effective = active and not (tombstone is not None and tombstone.blocked)
         principal_id = principals_of.take(uow, user_id, tombstone, active=effective)
         columns = self._access_columns(attributes, active=effective, idp_active=active)
-        uow.execute(
+        uow.write(
             _INSERT,
             {
                 **columns,
@@ -164,7 +167,7 @@ class UserService:
         """
         profile = changed - {"active"}
         stored = self._store(
-            user, attributes, idp_active=idp_active, blocked=user.blocked, profile=bool(profile)
+            user, attributes, idp_active=idp_active, blocked=user.principal_blocked, profile=bool(profile)
         )
         if profile:
             self._uow.add(UserUpdated(user.id, {"changed": sorted(profile)}))
@@ -184,7 +187,7 @@ class UserService:
         self._override(user, blocked=False)
 
     def _override(self, user: Row, *, blocked: bool) -> None:
-        if user.blocked != blocked:
+        if user.principal_blocked != blocked:
             attributes = json.loads(user.attributes)
             self._store(user, attributes, idp_active=user.idp_active, blocked=blocked, profile=False)
 
@@ -198,10 +201,12 @@ class UserService:
             columns |= self._profile_columns(attributes, user.user_name_key)
         statement = _UPDATES[_ALL_COLUMNS if profile else _ACCESS_COLUMNS]
         values = {f"new_{name}": value for name, value in columns.items()}
-        result = self._uow.execute(statement, {**values, "row_id": user.id, "row_version": user.version})
-        if result.rowcount != 1:
-            raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
-        if active != user.active or blocked != user.blocked:
+        self._uow.write(
+            statement,
+            {**values, "row_id": user.id, "row_version": user.version},
+            lost="The user was changed by another request at the same moment.",
+        )
+        if active != user.active or blocked != user.principal_blocked:
             self._set_access(user, active=active, blocked=blocked)
         return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, self._uow.now)
 
@@ -226,25 +231,24 @@ class UserService:
 
     def _set_access(self, user: Row, *, active: bool, blocked: bool) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
-        principal = principals_of.set_access(self._uow, user.principal_id, active=active, blocked=blocked)
+        principal = principals_of.set_access(self._uow, user, active=active, blocked=blocked)
         if active == user.active:
             self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
             return
         event = UserReactivated if active else UserDeactivated
-        data = {"by_administrator": True} if blocked != user.blocked else {}
+        data = {"by_administrator": True} if blocked != user.principal_blocked else {}
         self._uow.add(event(user.id, data, principal=principal))
 
     def delete(self, user_id: str) -> None:
         """Leave a tombstone: gone from every answer, its principal kept for a return."""
-        user = self.get(user_id)
         uow = self._uow
-        uow.execute(_GROUPS_OF, {"user_id": user.id}).all()
-        if uow.execute(_TOMBSTONE, {"row_id": user.id, "moment": uow.now}).rowcount != 1:
-            raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
+        uow.execute(_GROUPS_OF, {"user_id": user_id})
+        user = self.lock(user_id)
+        uow.write(_TOMBSTONE, {"row_id": user.id, "moment": uow.now})
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
-            uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
-        principal = principals_of.set_access(uow, user.principal_id, active=False, blocked=user.blocked)
+            uow.write(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
+        principal = principals_of.set_access(uow, user, active=False, blocked=user.principal_blocked)
         data = {"user_name": user.user_name}
         uow.add(UserDeleted(user.id, data, principal=principal))
         for group_id in left:

@@ -17,16 +17,16 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships, principals
+from app.directory.principals import COLUMNS, Principal
+from app.directory.principals import store as store_principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import group_mappings, seats
-from app.governance.policy import load_policy
+from app.governance.policy import load_policy, load_policy_of
 from app.governance.resolver import NOTHING, Entitlement, Source, resolve
-from app.governance.seat_pool import SeatPool
-
-HOLDING = ("assigned", "suspended")
+from app.governance.seat_pool import HOLDING, SeatPool
 
 _PEOPLE = (
-    select(principals)
+    select(*COLUMNS)
     .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
     .order_by(principals.c.id)
 )
@@ -52,26 +52,13 @@ _EMPTY_SEAT = (
         waiting_rank=0,
     )
 )
-_SET_RIGHTS = (
-    update(principals)
-    .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("for_user_id"))
-    .values(
-        seat_state=bindparam("new_seat_state"),
-        role_id=bindparam("new_role_id"),
-        surfaces=bindparam("new_surfaces"),
-        models=bindparam("new_models"),
-        permissions=bindparam("new_permissions"),
-        denied_models=bindparam("new_denied_models"),
-        epoch=principals.c.epoch + 1,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one person had and what the resolver says now."""
 
-    person: Row
+    person: Principal
     seat: Row | None
     entitlement: Entitlement
 
@@ -97,10 +84,10 @@ class EntitlementService:
     def refresh(self, user_ids: Iterable[str]) -> None:
         """Decide again for these people and make it so; unchanged people cost no write."""
         for batch in batches(sorted(set(user_ids))):
-            people = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)}).all()
-            self._apply(self._decide(people))
+            rows = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)})
+            self._apply(self._decide([Principal._make(row) for row in rows]))
 
-    def withdraw(self, person: Row) -> None:
+    def withdraw(self, person: Principal) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
         had_seat = person.seat_state not in (None, "released")
         if not had_seat and person.role_id is None:
@@ -108,25 +95,26 @@ class EntitlementService:
         uow = self._uow
         state = "released" if had_seat else person.seat_state
         if had_seat:
-            uow.execute(_EMPTY_SEAT, {"for_user_id": person.user_id, "moment": uow.now})
-        uow.execute(_SET_RIGHTS, _rights_row(Decision(person, None, NOTHING), state))
-        data = {"role_id": None, "previous_role_id": person.role_id, "sources": []}
+            uow.write(_EMPTY_SEAT, {"for_user_id": person.user_id, "moment": uow.now})
+        store_principals(uow, [_with_rights(person, NOTHING, state)])
+        data: dict[str, Any] = {"role_id": None, "previous_role_id": person.role_id, "sources": []}
         action = "seat.released" if had_seat else "entitlement.changed"
         uow.add(EntitlementsChanged((EntitlementChange(person.user_id, action, data),)))
         self._pool.release(int(person.seat_state in HOLDING))
 
-    def restore(self, person: Row) -> None:
+    def restore(self, person: Principal) -> None:
         """A person who is active again has what their groups give; a manual seat went when they did."""
-        groups = self._mapped_groups([person.user_id])
-        if groups:
-            entitlement = resolve(load_policy(self._uow), frozenset(groups[person.user_id]), None)
-            self._apply([Decision(person, None, entitlement)])
+        policy = load_policy_of(self._uow, person.user_id)
+        if policy is not None:
+            groups = frozenset(mapping.group_id for mapping in policy.mappings)
+            self._apply([Decision(person, None, resolve(policy, groups, None))])
 
     def decide(self, user_id: str) -> Decision:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
-        return self._decide(self._uow.execute(_PEOPLE, {"ids": [user_id]}).all())[0]
+        row = self._uow.execute(_PEOPLE, {"ids": [user_id]}).one()
+        return self._decide([Principal._make(row)])[0]
 
-    def _decide(self, people: Sequence[Row]) -> list[Decision]:
+    def _decide(self, people: Sequence[Principal]) -> list[Decision]:
         user_ids = [person.user_id for person in people]
         policy = load_policy(self._uow)
         groups = self._mapped_groups(user_ids)
@@ -179,7 +167,7 @@ class EntitlementService:
         uow = self._uow
         seated = [d for d in decisions if d.state is not None or d.entitlement.wants_seat]
         self._pool.store_seats([self._seat_row(decision, state) for decision in seated])
-        uow.execute_many(_SET_RIGHTS, [_rights_row(decision, state) for decision in decisions])
+        store_principals(uow, [_with_rights(d.person, d.entitlement, state) for d in decisions])
         changes = [
             EntitlementChange(
                 decision.person.user_id,
@@ -215,33 +203,21 @@ def source_dict(source: Source) -> dict[str, Any]:
     return {"type": source.type, "group_id": source.group_id, "mapping_id": source.mapping_id}
 
 
-def _rights_row(decision: Decision, state: str | None) -> dict[str, Any]:
-    entitlement = decision.entitlement
-    return {
-        "for_user_id": decision.person.user_id,
-        "new_seat_state": state,
-        "new_role_id": entitlement.role_id,
-        "new_surfaces": list(entitlement.surfaces),
-        "new_models": None if entitlement.models is None else list(entitlement.models),
-        "new_permissions": list(entitlement.permissions),
-        "new_denied_models": list(entitlement.denied_models),
-    }
+def _with_rights(person: Principal, entitlement: Entitlement, state: str | None) -> Principal:
+    return person._replace(
+        seat_state=state,
+        role_id=entitlement.role_id,
+        surfaces=list(entitlement.surfaces),
+        models=None if entitlement.models is None else list(entitlement.models),
+        permissions=list(entitlement.permissions),
+        denied_models=list(entitlement.denied_models),
+    )
 
 
 def _differs(decision: Decision) -> bool:
     """Whether anything that a reader can see would change."""
     person, entitlement, seat = decision.person, decision.entitlement, decision.seat
-    shown = _rights_row(decision, decision.state)
-    stored = {
-        "for_user_id": person.user_id,
-        "new_seat_state": person.seat_state,
-        "new_role_id": person.role_id,
-        "new_surfaces": person.surfaces,
-        "new_models": person.models,
-        "new_permissions": person.permissions,
-        "new_denied_models": person.denied_models,
-    }
     sources = [source_dict(source) for source in entitlement.sources]
-    return shown != stored or (
+    return person != _with_rights(person, entitlement, decision.state) or (
         seat is not None and (seat.sources != sources or seat.waiting_rank != entitlement.waiting_rank)
     )

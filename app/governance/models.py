@@ -73,7 +73,8 @@ seats = scoped_table(
 )
 Index("ix_seats_waiting", seats.c.org_id, seats.c.state, seats.c.waiting_rank, seats.c.since)
 
-# The one door of every seat: `assigned` counts assigned and suspended seats and never passes `quantity`.
+# The one door of every seat: while there is a `quantity`, `assigned` counts assigned and suspended seats
+# and never passes it; without one, nothing is counted.
 seat_pools = scoped_table(
     "seat_pools",
     Column("quantity", Integer),

@@ -1,12 +1,14 @@
 """Reads an organization's roles and ordered mappings as values for the resolver."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, bindparam, select
 
 from app.core.connection import Row
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import groups, organizations
+from app.directory.models import groups, memberships, organizations
 from app.governance.models import group_mappings, roles
 from app.governance.resolver import GroupMapping, Policy, Role
 
@@ -27,6 +29,14 @@ _POLICY = (
     )
     .where(organizations.c.org_id == ORG_ID)
     .order_by(group_mappings.c.position)
+)
+# Only what the groups of one person give; of the roles those that are in question.
+_POLICY_OF = _POLICY.where(
+    group_mappings.c.group_id.in_(
+        select(memberships.c.group_id).where(
+            memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id")
+        )
+    )
 )
 _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
@@ -54,9 +64,18 @@ def load_mappings(uow: UnitOfWork) -> list[GroupMapping]:
 
 def load_policy(uow: UnitOfWork) -> Policy:
     """The policy as it stands; read it only after locking the people that it is applied to."""
-    rows = uow.execute(_POLICY).all()
+    # An organization has its built-in roles, so there is a row.
+    return _policy(uow.execute(_POLICY).all())
+
+
+def load_policy_of(uow: UnitOfWork, user_id: str) -> Policy | None:
+    """As much of it as the groups of one locked person are mapped to; null when nothing is."""
+    rows = uow.execute(_POLICY_OF, {"user_id": user_id}).all()
+    return _policy(rows) if rows else None
+
+
+def _policy(rows: Sequence[Row]) -> Policy:
     return Policy(
-        # An organization has its built-in roles, so there is a row.
         rights_mode=rows[0].rights_mode,
         mappings=[
             GroupMapping(

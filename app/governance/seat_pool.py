@@ -6,14 +6,13 @@ up when a place is freed or bought. Nobody is ever evicted.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
 from app.core.batches import BATCH, batches
-from app.core.connection import Row
 from app.core.errors import ConflictError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
@@ -23,28 +22,34 @@ from app.governance.events import EntitlementChange, EntitlementsChanged, SeatPo
 from app.governance.models import seat_pools, seats
 
 HAND_OVER = "seat_pool.hand_over"
+HOLDING = ("assigned", "suspended")
 
 _OPEN = upsert(seat_pools).values(quantity=None, assigned=0).on_conflict_do_nothing()
 _CURRENT = select(seat_pools).where(seat_pools.c.org_id == ORG_ID)
 _LOCK = _CURRENT.with_for_update()
+# An unlimited pool counts nothing, so that people who get or lose a seat there do not queue up for one
+# row; the share lock only keeps a limit from being set meanwhile.
+_UNLIMITED = _CURRENT.where(seat_pools.c.quantity.is_(None)).with_for_update(read=True)
 _TAKE = (
     update(seat_pools)
-    .where(
-        seat_pools.c.org_id == ORG_ID,
-        or_(
-            seat_pools.c.quantity.is_(None),
-            seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity,
-        ),
-    )
+    .where(seat_pools.c.org_id == ORG_ID, seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity)
     .values(assigned=seat_pools.c.assigned + bindparam("count"))
 )
 _GIVE_BACK = (
     update(seat_pools)
     .where(seat_pools.c.org_id == ORG_ID)
     .values(assigned=seat_pools.c.assigned - bindparam("count"))
-    .returning(seat_pools.c.quantity, seat_pools.c.assigned)
 )
-_RESIZE = update(seat_pools).where(seat_pools.c.org_id == ORG_ID).values(quantity=bindparam("new_quantity"))
+_RESIZE = (
+    update(seat_pools)
+    .where(seat_pools.c.org_id == ORG_ID)
+    .values(quantity=bindparam("new_quantity"), assigned=bindparam("now_assigned"))
+)
+_COUNT_ASSIGNED = (
+    select(func.count())
+    .select_from(seats)
+    .where(seats.c.org_id == ORG_ID, or_(*(seats.c.state == state for state in HOLDING)))
+)
 _seat = upsert(seats)
 _STORE = _seat.on_conflict_do_update(
     index_elements=["org_id", "user_id"],
@@ -95,6 +100,11 @@ _ASSIGN_PRINCIPALS = (
 )
 
 
+class Pool(NamedTuple):
+    quantity: int | None
+    assigned: int
+
+
 class SeatPool:
     def __init__(self, uow: UnitOfWork, outbox: Outbox) -> None:
         self._uow = uow
@@ -104,8 +114,8 @@ class SeatPool:
         """A new organization begins with an unlimited pool."""
         self._uow.execute(_OPEN)
 
-    def current(self) -> Row:
-        return self._uow.execute(_CURRENT).one()
+    def current(self) -> Pool:
+        return self._read(_CURRENT)
 
     def waiting(self) -> int:
         """How many people wait for a place."""
@@ -114,50 +124,62 @@ class SeatPool:
     def take(self, count: int) -> int:
         """Take up to `count` places and answer how many there were."""
         uow = self._uow
-        if uow.execute(_TAKE, {"count": count}).rowcount == 1:
+        if self._is_unlimited() or uow.execute(_TAKE, {"count": count}).rowcount == 1:
             return count
-        pool = uow.execute(_LOCK).one()
-        places: int = max(0, min(count, pool.quantity - pool.assigned))
+        pool = self._read(_LOCK)
+        if pool.quantity is None:
+            return count
+        places = max(0, min(count, pool.quantity - pool.assigned))
         if places:
             uow.execute(_TAKE, {"count": places})
         return places
 
     def release(self, count: int) -> None:
         """Give places back and hand them to who waits."""
-        if count == 0:
-            return
-        pool = self._uow.execute(_GIVE_BACK, {"count": count}).one()
-        if pool.quantity is not None:
+        if count and not self._is_unlimited():
+            self._uow.execute(_GIVE_BACK, {"count": count})
             self.hand_over()
 
-    def resize(self, quantity: int | None) -> Row:
+    def resize(self, quantity: int | None) -> Pool:
         """Set the size, null for no limit; refuses one that would take seats away from people."""
         uow = self._uow
-        pool = uow.execute(_LOCK).one()
+        pool = self._read(_LOCK)
         if quantity is not None and quantity < pool.assigned:
             raise ConflictError(
                 f"{pool.assigned} seats are assigned, so the pool cannot shrink to {quantity}. "
                 "Release seats first; nobody is evicted.",
                 code="seat_pool_in_use",
             )
-        uow.execute(_RESIZE, {"new_quantity": quantity})
+        counted = 0 if quantity is None else pool.assigned
+        uow.execute(_RESIZE, {"new_quantity": quantity, "now_assigned": counted})
         uow.add(SeatPoolChanged(uow.org_id, {"quantity": quantity, "previous": pool.quantity}))
         self.hand_over()
         return self.current()
+
+    def _is_unlimited(self) -> bool:
+        return self._uow.execute(_UNLIMITED).first() is not None
+
+    def _read(self, statement: Select[Any]) -> Pool:
+        """The pool with its true number: what an unlimited one has given out is counted in the seats."""
+        row = self._uow.execute(statement).one()
+        if row.quantity is not None:
+            return Pool(row.quantity, row.assigned)
+        return Pool(None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()))
 
     def hand_over(self) -> None:
         """Assign free places to the waiting list, in its order; what is left is promised to later."""
         uow = self._uow
         if uow.execute(_IS_ANYBODY_WAITING).first() is None:
             return
-        pool = uow.execute(_LOCK).one()
+        pool = self._read(_LOCK)
         places = BATCH if pool.quantity is None else min(BATCH, pool.quantity - pool.assigned)
         if places <= 0:
             return
         chosen = uow.execute(_NEXT, {"count": places}).all()
         if chosen:
             ids = [row.user_id for row in chosen]
-            uow.execute(_TAKE, {"count": len(ids)})
+            if pool.quantity is not None:
+                uow.execute(_TAKE, {"count": len(ids)})
             uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
             uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
             changes = [

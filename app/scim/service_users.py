@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from app.core.connection import Row
-from app.directory.users import LIVING_USER, UserService
+from app.directory.users import LOCKED_USER, UserService
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
@@ -13,7 +13,7 @@ from app.scim.rendering import Answer
 from app.scim.shelves import groups_of_user
 
 # All that a change and the answer to it need, in one statement.
-_LOADED = LIVING_USER.add_columns(groups_of_user)
+_LOADED = LOCKED_USER.add_columns(groups_of_user)
 
 
 class UserReader(ResourceReader):
@@ -72,5 +72,6 @@ class UserResources:
         return self._reader.answer(stored, projection, user.related)
 
     def delete(self, user_id: str, if_match: str | None) -> None:
-        self._reader.load(user_id, if_match)
+        """RFC 7644 section 3.6; the directory locks the person's groups first, so nothing is held here."""
+        self._reader.require_match(user_id, if_match)
         self._directory.delete(user_id)
