@@ -101,6 +101,7 @@ _ASSIGN_PRINCIPALS = (
 
 
 class Pool(NamedTuple):
+    org_id: str
     quantity: int | None
     assigned: int
 
@@ -163,8 +164,8 @@ class SeatPool:
         """The pool with its true number: what an unlimited one has given out is counted in the seats."""
         row = self._uow.execute(statement).one()
         if row.quantity is not None:
-            return Pool(row.quantity, row.assigned)
-        return Pool(None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()))
+            return Pool(row.org_id, row.quantity, row.assigned)
+        return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()))
 
     def hand_over(self) -> None:
         """Assign free places to the waiting list, in its order; what is left is promised to later."""

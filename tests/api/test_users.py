@@ -97,7 +97,7 @@ def test_the_block_of_an_administrator_outlasts_the_idp(acme: Any) -> None:
     acme.post(f"/users/{user}/deactivate")
     with acme.services() as services:
         people = services.get(UserService)
-        row = people.get(user.removeprefix("user_"))
+        row = people.lock(user.removeprefix("user_"))
         people.update(row, {"userName": "ada@example.com"}, idp_active=True, changed=frozenset({"active"}))
     assert acme.get(f"/users/{user}").json["active"] is False
 
@@ -106,7 +106,7 @@ def test_who_is_off_in_the_idp_comes_back_only_there(acme: Any, problem: Problem
     user = acme.user("ada")
     with acme.services() as services:
         people = services.get(UserService)
-        row = people.get(user.removeprefix("user_"))
+        row = people.lock(user.removeprefix("user_"))
         people.update(row, {"userName": "ada@example.com"}, idp_active=False, changed=frozenset({"active"}))
     problem(acme.post(f"/users/{user}/reactivate"), 409, "inactive_in_idp")
 
