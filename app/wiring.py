@@ -44,9 +44,11 @@ from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
 from app.governance.seats import SeatService
 from app.schema import head_revision
+from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
 from app.scim.service_groups import GroupReader, GroupResources
+from app.scim.service_search import SearchService
 from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.settings import Settings
@@ -167,6 +169,10 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService)),
     GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
     GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService)),
+    PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
+    SearchService: lambda s: SearchService(
+        s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
+    ),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

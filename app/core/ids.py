@@ -13,6 +13,8 @@ from app.core.errors import NotFoundError
 
 # Before every id that is ever given: where a list in the order of ids begins.
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
+# And behind every one: nothing follows it.
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from app.core.clock import rfc3339
 from app.core.connection import Row
@@ -41,12 +42,17 @@ def render(row: Stored | Row, base_url: str, projection: Projection, related: st
     return Answer(body, row.version, location)
 
 
-def render_list(bodies: list[str], *, total: int, start_index: int) -> str:
-    """RFC 7644 section 3.4.2: `Resources` is there even when empty, because Okta and Entra read it."""
-    head = {
-        "schemas": [LIST_RESPONSE],
-        "totalResults": total,
-        "startIndex": start_index,
-        "itemsPerPage": len(bodies),
-    }
+def render_list(
+    bodies: list[str], *, total: int, start_index: int | None = None, next_cursor: str | None = None
+) -> str:
+    """RFC 7644 section 3.4.2: `Resources` is there even when empty, because Okta and Entra read it.
+
+    Paged by index an answer has `startIndex`, paged by cursor it has not (RFC 9865 section 2).
+    """
+    head: dict[str, Any] = {"schemas": [LIST_RESPONSE], "totalResults": total}
+    if start_index is not None:
+        head["startIndex"] = start_index
+    head["itemsPerPage"] = len(bodies)
+    if next_cursor is not None:
+        head["nextCursor"] = next_cursor
     return f'{json.dumps(head)[:-1]},"Resources":[{",".join(bodies)}]}}'

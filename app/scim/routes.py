@@ -15,6 +15,7 @@ from app.directory.credentials import CredentialService
 from app.scim.protocol import messages
 from app.scim.protocol.constants import MEDIA_TYPE
 from app.scim.protocol.etag import matches, weak
+from app.scim.protocol.list_query import ListQuery
 from app.scim.rendering import Answer
 from app.web.context import Services, identify, service, state
 
@@ -32,8 +33,8 @@ View = Callable[..., Response]
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
 
-def route(rule: str, method: str) -> Callable[[View], View]:
-    """Register a view that only a live SCIM token reaches."""
+def route(rule: str, *methods: str, with_slash: bool = False) -> Callable[[View], View]:
+    """Register a view that only a live SCIM token reaches; `with_slash` serves it with or without one."""
 
     def register(view: View) -> View:
         @wraps(view)
@@ -41,7 +42,7 @@ def route(rule: str, method: str) -> Callable[[View], View]:
             _authenticate()
             return view(**arguments)
 
-        blueprint.add_url_rule(rule, view.__name__, guarded, methods=[method])
+        blueprint.add_url_rule(rule, view.__name__, guarded, methods=methods, strict_slashes=not with_slash)
         return view
 
     return register
@@ -82,8 +83,8 @@ def if_match() -> str | None:
     return request.headers.get("If-Match")
 
 
-def list_query() -> messages.ListQuery:
-    return messages.ListQuery.parse(request.args)
+def list_query() -> ListQuery:
+    return ListQuery.parse(request.args)
 
 
 def send(answer: Answer, status: int = 200) -> Response:

@@ -16,6 +16,7 @@ from app.web.context import service
 
 @route("/ServiceProviderConfig", "GET")
 def get_service_provider_config() -> Response:
+    _refuse_filter()
     return send_json(json.dumps(discovery.service_provider_config(_base_url())))
 
 
@@ -43,14 +44,19 @@ def _base_url() -> str:
     return service(PublicUrls).scim_base_url
 
 
-def _list(items: Sequence[dict[str, Any]]) -> Response:
-    # RFC 7644 section 4: a filter here is refused, so that nobody takes an unfiltered list for an answer.
+def _refuse_filter() -> None:
+    # RFC 7644 section 4: nobody shall take an unfiltered answer for a filtered one.
     if "filter" in request.args:
         raise ForbiddenError("Discovery endpoints cannot be filtered; leave the filter out.")
+
+
+def _list(items: Sequence[dict[str, Any]]) -> Response:
+    _refuse_filter()
     return send_json(json.dumps(messages.list_response(items, len(items))))
 
 
 def _one(items: Sequence[dict[str, Any]], id_: str) -> Response:
+    _refuse_filter()
     for item in items:
         if item["id"] == id_:
             return send_json(json.dumps(item))

@@ -5,6 +5,7 @@ from flask import Response, request
 from app.scim.protocol.projection import Projection
 from app.scim.routes import if_match, list_query, no_content, read_body, route, send, send_json
 from app.scim.service_groups import GroupReader, GroupResources
+from app.scim.service_search import SearchService
 from app.web.context import service
 
 
@@ -15,7 +16,7 @@ def _projection() -> Projection:
 
 @route("/Groups", "GET")
 def list_groups() -> Response:
-    return send_json(service(GroupReader).search(list_query()))
+    return send_json(service(SearchService).within(service(GroupReader), list_query()))
 
 
 @route("/Groups", "POST")

@@ -4,6 +4,7 @@ from flask import Response, request
 
 from app.scim.protocol.projection import Projection
 from app.scim.routes import if_match, list_query, no_content, read_body, route, send, send_json
+from app.scim.service_search import SearchService
 from app.scim.service_users import UserReader, UserResources
 from app.web.context import service
 
@@ -15,7 +16,7 @@ def _projection() -> Projection:
 
 @route("/Users", "GET")
 def list_users() -> Response:
-    return send_json(service(UserReader).search(list_query()))
+    return send_json(service(SearchService).within(service(UserReader), list_query()))
 
 
 @route("/Users", "POST")

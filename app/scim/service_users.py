@@ -22,7 +22,7 @@ class UserReader(ResourceReader):
     def load(self, user_id: str, if_match: str | None) -> Row:
         """The user to be changed, with `related` for the answer; refuses another version."""
         self.require_id(user_id)
-        user = self._uow.execute(_LOADED, {"id": user_id, **self._values}).first()
+        user = self._uow.execute(_LOADED, {"id": user_id, **self.values}).first()
         if user is None:
             raise self._not_found(user_id)
         self.require_version(user.version, if_match)

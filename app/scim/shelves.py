@@ -3,29 +3,44 @@
 An attribute that is neither a real column nor a related row is read from the search document.
 """
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal, select
 
 from app.core.sql import json_object_list
 from app.core.tenancy import ORG_ID
 from app.directory.models import groups, memberships, users
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
-from app.scim.reading import Shelf
+from app.scim.shelf import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
 
 
+_groups_of_the_user = (
+    memberships.c.org_id == ORG_ID,
+    memberships.c.user_id == users.c.id,
+    groups.c.org_id == ORG_ID,
+    groups.c.id == memberships.c.group_id,
+)
+_members_of_the_group = (memberships.c.org_id == ORG_ID, memberships.c.group_id == groups.c.id)
+
+
 def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(
-        memberships.c.org_id == ORG_ID,
-        memberships.c.user_id == users.c.id,
-        groups.c.org_id == ORG_ID,
-        groups.c.id == memberships.c.group_id,
-        condition,
-    )
+    return exists().where(*_groups_of_the_user, condition)
+
+
+def _smallest_group(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    smallest = select(func.min(expression)).select_from(memberships, groups)
+    return smallest.where(*_groups_of_the_user).correlate(users).scalar_subquery()
 
 
 def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(memberships.c.org_id == ORG_ID, memberships.c.group_id == groups.c.id, condition)
+    return exists().where(*_members_of_the_group, condition)
+
+
+def _smallest_member(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    smallest = select(func.min(expression)).select_from(memberships)
+    return smallest.where(*_members_of_the_group).correlate(groups).scalar_subquery()
 
 
 # RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
@@ -42,12 +57,7 @@ groups_of_user = (
             literal("direct"),
         )
     )
-    .where(
-        memberships.c.org_id == ORG_ID,
-        memberships.c.user_id == users.c.id,
-        groups.c.org_id == ORG_ID,
-        groups.c.id == memberships.c.group_id,
-    )
+    .where(*_groups_of_the_user)
     .correlate(users)
     .scalar_subquery()
     .label("related")
@@ -100,6 +110,7 @@ USERS = Shelf.of(
                     "type": Column(literal("direct")),
                 },
                 exists=_in_group,
+                smallest=_smallest_group,
             )
         },
     ),
@@ -127,6 +138,7 @@ GROUPS = Shelf.of(
                     "type": Column(literal("user")),
                 },
                 exists=_has_member,
+                smallest=_smallest_member,
             )
         },
     ),

@@ -19,6 +19,8 @@ WITHOUT_OBJECTS = {
     "/scim/v2/ResourceTypes/<name>",
     "/scim/v2/Schemas",
     "/scim/v2/Schemas/<urn>",
+    "/scim/v2/Me/",
+    "/scim/v2/Me/<path:_below>",
 }
 BODIES = {
     ("PUT", "/scim/v2/Users/<user_id>"): {"userName": "taken.over@example.com"},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, PATCH_OP
+from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, PATCH_OP, SEARCH_REQUEST
 from app.scim.protocol.registry import Attribute, Registry
 
 REGISTRY = Registry.load()
@@ -183,8 +183,49 @@ def wrong_paging() -> Iterator[Malformed]:
         for name in ("count", "startIndex"):
             for value in ("abc", "1.5", "1e3", "0x10", "9" * 30, "1;2", "null", "\u0661", "--1", "1\x00"):
                 yield Malformed("GET", endpoint, {name: value})
+        for name, value in (
+            *(
+                ("sortBy", text)
+                for text in ("nosuch", "name", "meta", "password", "addresses", "a b", "\x00")
+            ),
+            *(("sortBy", text) for text in (ENTERPRISE_USER, 'emails[type eq "work"]', "members.$ref")),
+            *(("sortOrder", text) for text in ("up", "asc", "descending,", "\x00")),
+            *(("cursor", text) for text in ("x", "a.b", "\x00", "." * 5000, "e30.e30.e30")),
+        ):
+            yield Malformed("GET", endpoint, {name: value})
+        yield Malformed("GET", endpoint, {"cursor": "", "startIndex": "1"})
+        for count in ("abc", "1001", "1.5"):
+            yield Malformed("GET", endpoint, {"cursor": "", "count": count})
         yield Malformed("GET", endpoint, {"attributes": "id", "excludedAttributes": "meta"})
         yield Malformed("GET", endpoint, {"attributes": "a," * 5000})
+
+
+_SEARCHED: dict[str, Any] = {"schemas": [SEARCH_REQUEST]}
+_WRONG_MEMBERS: dict[str, tuple[Any, ...]] = {
+    "schemas": (None, [], "urn:other", [PATCH_OP], {"a": 1}, [[SEARCH_REQUEST]], [1], 5),
+    "attributes": ("userName", [1], [None], {"a": 1}, 5, [["id"]], ["a"] * 5000),
+    "excludedAttributes": ("userName", [True], {"a": 1}, 5, [{"a": 1}]),
+    "filter": (5, True, [], {"a": 1}, "", " ", "nosuch pr", "userName eq", "x" * 2049),
+    "sortBy": (5, True, ["userName"], {"a": 1}, "nosuch", "password"),
+    "sortOrder": (5, True, ["ascending"], "upwards"),
+    "startIndex": ("1", 1.5, True, [], {"a": 1}, 10**30),
+    "count": ("1", 1.0, False, [1], {"a": 1}, 10**30),
+    "cursor": (5, True, [""], {"a": 1}, "x", "a.b"),
+}
+
+
+def wrong_searches() -> Iterator[Malformed]:
+    for path in ("/Users/.search", "/Groups/.search", "/.search"):
+        for body in (*_NO_JSON, {}):
+            yield Malformed("POST", path, body)
+        both = {"attributes": ["id"], "excludedAttributes": ["meta"]}
+        yield Malformed("POST", path, {**_SEARCHED, **both})
+        for name, values in _WRONG_MEMBERS.items():
+            for value in values:
+                yield Malformed("POST", path, {**_SEARCHED, name: value})
+        yield Malformed("POST", path, {**_SEARCHED, "count": 1, "COUNT": 1})
+        yield Malformed("POST", path, {**_SEARCHED, "cursor": "", "startIndex": 1})
+        yield Malformed("POST", path, {**_SEARCHED, "cursor": "", "count": 1001})
 
 
 _GOOD = {"op": "replace", "path": "externalId", "value": "lost"}
@@ -270,9 +311,12 @@ def odd_ids() -> Iterator[Malformed]:
 
 
 def wrong_routes() -> Iterator[Malformed]:
-    for path in ("/", "/users", "/Users/", "/Users/{user}/x", "/Bulk", "/Me", "/Nothing", "/Schemas/x"):
+    for path in ("/users", "/Users/", "/Users/{user}/x", "/Bulk", "/Nothing", "/Schemas/x"):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             yield Malformed(method, path, None if method == "GET" else b"{}")
     for method in ("PUT", "PATCH", "DELETE"):
-        yield Malformed(method, "/Users", b"{}")
+        for path in ("/Users", "/", "", "/.search"):
+            yield Malformed(method, path, b"{}")
+    for path in ("/.search", "/Users/.search", "/Groups/.search", "/Schemas/.search"):
+        yield Malformed("GET", path)
     yield Malformed("POST", "/Groups/{group}", b"{}")

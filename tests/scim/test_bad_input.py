@@ -22,6 +22,7 @@ FAMILIES: dict[Family, set[int]] = {
     malformed.wrong_parts: {400},
     malformed.garbage_filters: {400},
     malformed.wrong_paging: {400},
+    malformed.wrong_searches: {400},
     malformed.garbage_patches: {400},
     malformed.odd_ids: {404},
     malformed.wrong_routes: {404, 405},

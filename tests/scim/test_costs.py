@@ -60,7 +60,8 @@ def test_a_page_of_a_hundred_users_costs_what_a_page_of_ten_costs(
     acme: Organization, statements: Count
 ) -> None:
     gather(acme, "Everybody", hire(acme, 120))
-    for query in ("", "&filter=userName+sw+%22p%22", "&attributes=userName", "&startIndex=5"):
+    queries = ("", "&filter=userName+sw+%22p%22", "&attributes=userName", "&startIndex=5")
+    for query in (*queries, "&sortBy=emails", "&cursor=", "&cursor=&sortBy=name.familyName"):
         ten = statements(lambda query=query: acme.scim.get(f"/Users?count=10{query}"))  # type: ignore[misc]
         hundred = statements(lambda query=query: acme.scim.get(f"/Users?count=100{query}"))  # type: ignore[misc]
         assert len(ten) == len(hundred) <= 4
@@ -75,6 +76,34 @@ def test_a_page_of_groups_costs_the_same_for_few_and_many(acme: Organization, st
     few = statements(lambda: acme.scim.get("/Groups?count=2"))
     many = statements(lambda: acme.scim.get("/Groups?count=30"))
     assert len(few) == len(many) <= 4
+
+
+def test_lists_of_one_type_take_a_page_and_a_count_beside_the_token(
+    acme: Organization, statements: Count
+) -> None:
+    gather(acme, "Everybody", hire(acme, 20))
+    for query in ("", "&filter=active+eq+true", "&sortBy=userName", "&cursor=", "&cursor=&sortBy=userName"):
+        assert len(statements(lambda query=query: acme.scim.get(f"/Users?count=5{query}"))) == 3  # type: ignore[misc]
+
+
+def test_a_page_by_cursor_begins_at_a_key(acme: Organization, statements: Count) -> None:
+    hire(acme, 20)
+    for query in ("count=5", "count=5&sortBy=userName"):
+        for path in ("/Users", "/"):
+            cursor = json_of(acme.scim.get(f"{path}?{query}&cursor="))["nextCursor"]
+            seen = statements(lambda url=f"{path}?{query}&cursor={cursor}": acme.scim.get(url))  # type: ignore[misc]
+            assert any("users.id > " in statement for statement in seen)
+
+
+def test_a_search_over_all_types_takes_four_statements_beside_the_token(
+    acme: Organization, statements: Count
+) -> None:
+    people = hire(acme, 20)
+    for number in range(20):
+        gather(acme, f"Group {number}", people)
+    for query in ("", "&sortBy=displayName", "&filter=id+pr"):
+        for paging in ("startIndex=15&count=3", "startIndex=15&count=12", "cursor=&count=30"):
+            assert len(statements(lambda q=paging + query: acme.scim.get(f"/?{q}"))) <= 5  # type: ignore[misc]
 
 
 def test_a_user_is_read_with_three_statements_at_most(acme: Organization, statements: Count) -> None:

@@ -47,12 +47,18 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
     config = ok(acme.scim.get("/ServiceProviderConfig"))
     assert config["schemas"] == [SERVICE_PROVIDER_CONFIG]
     assert config["patch"] == config["etag"] == {"supported": True}
-    assert config["changePassword"] == config["sort"] == {"supported": False}
+    assert config["changePassword"] == {"supported": False}
+    assert config["sort"] == {"supported": True}
     assert config["filter"] == {"supported": True, "maxResults": 1000}
     assert config["bulk"] == {"supported": False, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
-    assert config["pagination"]["index"] is True
-    assert config["pagination"]["defaultPaginationMethod"] == "index"
-    assert config["pagination"]["maxPageSize"] == 1000
+    assert config["pagination"] == {
+        "cursor": True,
+        "index": True,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": 200,
+        "maxPageSize": 1000,
+        "cursorTimeout": 3600,
+    }
     (scheme,) = config["authenticationSchemes"]
     assert scheme["type"] == "oauthbearertoken"
     assert scheme["name"]
@@ -97,7 +103,7 @@ def test_each_item_is_found_at_its_location(acme: Organization, endpoint: str) -
     refused(acme.scim.get(f"{endpoint}/urn:nothing"), 404)
 
 
-@pytest.mark.parametrize("endpoint", ["/ResourceTypes", "/Schemas"])
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, "/ResourceTypes/User", f"/Schemas/{USER}"])
 def test_a_filter_on_discovery_is_403(acme: Organization, endpoint: str) -> None:
     refused(acme.scim.get(endpoint, query_string={"filter": 'id eq "User"'}), 403)
 

@@ -4,7 +4,8 @@ Knows the schema registry and nothing else; filters, PATCH paths, projections an
 through `resolve`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from app.scim.protocol.constants import MAX_FILTER_LENGTH
 from app.scim.protocol.errors import InvalidPathError, excerpt
@@ -49,18 +50,30 @@ class AttributePath:
         return names if self.extension is None or self.is_whole_extension else f"{self.extension.id}:{names}"
 
 
-def resolve(resource_type: ResourceType, text: str) -> AttributePath:
+def resolve(resource_type: ResourceType, text: str, beside: Sequence[ResourceType] = ()) -> AttributePath:
     """Resolve `name.givenName`, `urn:…:User:name.givenName`, `urn:…:enterprise:2.0:User` and the like.
 
-    Raises `InvalidPathError` for anything the registry does not know.
+    RFC 7644 section 3.4.2.1: where several types are searched at once, what only a type `beside` this
+    one knows is an attribute without a value. Raises `InvalidPathError` for what none of them knows.
     """
-    found = find(resource_type, text)
+    found = find(resource_type, text) or _elsewhere(beside, text)
     if found is None:
+        names = " or ".join(known.name for known in (resource_type, *beside))
         raise InvalidPathError(
-            f"{excerpt(text)} is not an attribute of {resource_type.name}. "
+            f"{excerpt(text)} is not an attribute of {names}. "
             f"See /Schemas/{resource_type.schema.id} for the names."
         )
     return found
+
+
+def _elsewhere(beside: Sequence[ResourceType], text: str) -> AttributePath | None:
+    for other in beside:
+        found = find(other, text)
+        if found is not None:
+            # Under the other type's URN no resource of this type holds anything, not even where both
+            # types have an attribute of the same name.
+            return replace(found, extension=found.extension or other.schema)
+    return None
 
 
 def find(resource_type: ResourceType, text: str) -> AttributePath | None:

@@ -8,6 +8,7 @@ ENTERPRISE_USER: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 RESOURCE_TYPE: Final = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 SERVICE_PROVIDER_CONFIG: Final = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+SEARCH_REQUEST: Final = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 LIST_RESPONSE: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -33,9 +34,11 @@ MAX_BYTES_A_LETTER: Final = 10
 MAX_BLOB_LENGTH: Final = 16_384
 
 DEFAULT_COUNT: Final = 200
+# Also `filter.maxResults`: what matches beyond it is reached by paging and never refused as tooMany.
 MAX_COUNT: Final = 1000
 MAX_START_INDEX: Final = 1_000_000_000
 MAX_PROJECTION_LENGTH: Final = 8192
+CURSOR_TIMEOUT_SECONDS: Final = 3600
 
 MAX_BULK_OPERATIONS: Final = 1000
 MAX_BULK_PAYLOAD: Final = 1_048_576

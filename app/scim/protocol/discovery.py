@@ -7,6 +7,7 @@ features off when one is missing. `base_url` is the SCIM root, without a slash a
 from typing import Any
 
 from app.scim.protocol.constants import (
+    CURSOR_TIMEOUT_SECONDS,
     DEFAULT_COUNT,
     MAX_BULK_OPERATIONS,
     MAX_BULK_PAYLOAD,
@@ -19,7 +20,7 @@ from app.scim.protocol.registry import Attribute, Registry, ResourceType, Schema
 
 
 def service_provider_config(base_url: str) -> dict[str, Any]:
-    """RFC 7643 section 5, with the pagination block of RFC 9865."""
+    """RFC 7643 section 5, with the pagination block of RFC 9865 section 4."""
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": True},
@@ -30,14 +31,15 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
         },
         "filter": {"supported": True, "maxResults": MAX_COUNT},
         "changePassword": {"supported": False},
-        "sort": {"supported": False},
+        "sort": {"supported": True},
         "etag": {"supported": True},
         "pagination": {
-            "cursor": False,
+            "cursor": True,
             "index": True,
             "defaultPaginationMethod": "index",
             "defaultPageSize": DEFAULT_COUNT,
             "maxPageSize": MAX_COUNT,
+            "cursorTimeout": CURSOR_TIMEOUT_SECONDS,
         },
         "authenticationSchemes": [
             {

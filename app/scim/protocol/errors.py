@@ -46,6 +46,23 @@ class MutabilityError(ScimError):
     code = "mutability"
 
 
+class InvalidCursorError(ScimError):
+    """RFC 9865 section 2.1, as the next two."""
+
+    scim_type = "invalidCursor"
+    code = "invalid_cursor"
+
+
+class ExpiredCursorError(ScimError):
+    scim_type = "expiredCursor"
+    code = "expired_cursor"
+
+
+class InvalidCountError(ScimError):
+    scim_type = "invalidCount"
+    code = "invalid_count"
+
+
 class TooManyError(ScimError):
     scim_type = "tooMany"
     code = "too_many"

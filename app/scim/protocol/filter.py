@@ -5,6 +5,7 @@ skips unknown names; both are mended here: `and` binds before `or`, every name i
 literal gets the type of its attribute, and whatever is wrong is 400 invalidFilter.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from scim2_filter_parser import ast
@@ -21,9 +22,12 @@ from app.scim.protocol.registry import Attribute, ResourceType
 _GRAMMAR_ERRORS = (SCIMParserError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
 
 
-def parse_filter(resource_type: ResourceType, text: str) -> Node:
-    """Parse and resolve a filter; raises `InvalidFilterError` for whatever cannot be answered exactly."""
-    return _Builder(resource_type).node(_grammar(text))
+def parse_filter(resource_type: ResourceType, text: str, beside: Sequence[ResourceType] = ()) -> Node:
+    """Parse and resolve a filter; raises `InvalidFilterError` for whatever cannot be answered exactly.
+
+    `beside` are the other types that the same filter searches, see `resolve`.
+    """
+    return _Builder(resource_type, beside).node(_grammar(text))
 
 
 def parse_value_path(resource_type: ResourceType, text: str) -> tuple[AttributePath, Node, Attribute | None]:
@@ -52,8 +56,14 @@ def _grammar(text: str) -> Any:
 class _Builder:
     """Walks the library's tree once; `scope` is the attribute whose brackets the walk is in."""
 
-    def __init__(self, resource_type: ResourceType, scope: Attribute | None = None) -> None:
+    def __init__(
+        self,
+        resource_type: ResourceType,
+        beside: Sequence[ResourceType] = (),
+        scope: Attribute | None = None,
+    ) -> None:
         self._resource_type = resource_type
+        self._beside = beside
         self._scope = scope
 
     def node(self, tree: Any) -> Node:
@@ -92,7 +102,7 @@ class _Builder:
                 f"{path} takes no square brackets, because it does not hold a list of objects. "
                 "Write its sub-attributes with a dot, such as name.givenName."
             )
-        inner = _Builder(self._resource_type, path.leaf)
+        inner = _Builder(self._resource_type, self._beside, path.leaf)
         sub_attribute = None if sub is None else inner._resolve(sub.value).leaf
         return path, inner.node(tree.expr), sub_attribute
 
@@ -101,7 +111,7 @@ class _Builder:
         if isinstance(name, ast.Filter):
             # `emails[type eq "work"].value eq "x"`: the comparison holds for the same value too.
             path, node, sub_attribute = self.bracketed(name)
-            inner = _Builder(self._resource_type, path.leaf)
+            inner = _Builder(self._resource_type, self._beside, path.leaf)
             if sub_attribute is None and expression.value == "pr":
                 return ValuePath(path, node)
             sub_name = "value" if sub_attribute is None else sub_attribute.name
@@ -119,7 +129,7 @@ class _Builder:
         if not path.attribute.is_complex:
             return self._single(path, expression)
         # RFC 7644 section 3.4.2.2: without a sub-attribute the default is `value`.
-        inner = _Builder(self._resource_type, path.attribute)
+        inner = _Builder(self._resource_type, self._beside, path.attribute)
         name = "value" if path.sub_attribute is None else path.sub_attribute.name
         return ValuePath(
             AttributePath(path.extension, path.attribute), inner._single(inner._resolve(name), expression)
@@ -143,7 +153,7 @@ class _Builder:
                 raise InvalidFilterError(f"{excerpt(name)} is not a sub-attribute of {self._scope.name}.")
             return AttributePath(None, attribute)
         try:
-            path = resolve(self._resource_type, name)
+            path = resolve(self._resource_type, name, self._beside)
         except InvalidPathError as error:
             raise InvalidFilterError(error.detail) from None
         # RFC 7643 section 2.2, RFC 7644 section 7.5.2: filters must not reveal what is never returned.

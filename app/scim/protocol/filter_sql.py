@@ -52,11 +52,12 @@ class Relation:
     """A multi-valued attribute whose values are rows of other tables.
 
     `exists` wraps one condition over `columns` (named by sub-attribute) into an EXISTS that is
-    correlated with the resource's row.
+    correlated with the resource's row, `smallest` one expression into its minimum over the values.
     """
 
     columns: Mapping[str, Column]
     exists: Callable[[ColumnElement[bool]], ColumnElement[bool]]
+    smallest: Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ def _term(node: Compare, bindings: Bindings) -> ColumnElement[bool]:
         return _compare(node, column)
     if node.path.attribute.multi_valued:
         return any_text(bindings.document, node.path.keys, lambda text: _compare(node, Column(text)))
-    return _compare(node, _document_column(bindings.document, node.path))
+    return _compare(node, document_column(bindings.document, node.path.keys, node.path.leaf))
 
 
 def _value_path(node: ValuePath, bindings: Bindings) -> ColumnElement[bool]:
@@ -139,13 +140,16 @@ def _column_present(column: Column) -> ColumnElement[bool]:
     return and_(there, column.expression != "") if column.kind is Kind.TEXT else there
 
 
-def _document_column(document: ColumnElement[Any], path: AttributePath) -> Column:
-    value = member(document, path.keys)
-    if path.leaf.type == "boolean":
+def document_column(
+    document: ColumnElement[Any], keys: tuple[str | int, ...], attribute: Attribute
+) -> Column:
+    """A single value inside a document, in the type of its attribute."""
+    value = member(document, keys)
+    if attribute.type == "boolean":
         return Column(value.as_boolean(), Kind.BOOLEAN)
-    if path.leaf.type == "integer":
+    if attribute.type == "integer":
         return Column(value.as_integer())
-    if path.leaf.type == "decimal":
+    if attribute.type == "decimal":
         return Column(value.as_float())
     return Column(value.as_string())
 

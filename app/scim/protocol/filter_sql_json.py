@@ -1,4 +1,4 @@
-"""The JSON half of `filter_sql`: values inside a document column, on SQLite and on PostgreSQL.
+"""The JSON half of `filter_sql` and `sort_sql`: values inside a document, on SQLite and on PostgreSQL.
 
 Paths are keys of the schema registry, never text of a client. Knows neither filters nor models.
 """
@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Text, column, literal, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Text, column, func, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -78,7 +78,7 @@ def binary_order(text: ColumnElement[Any]) -> ColumnElement[Any]:
     return _BinaryOrder(text)
 
 
-def member(document: ColumnElement[Any], keys: tuple[str, ...]) -> Any:
+def member(document: ColumnElement[Any], keys: tuple[str | int, ...]) -> Any:
     """The JSON value under `keys`; the result has `as_string()`, `as_boolean()` and so on."""
     return type_coerce(document, _DOCUMENT)[keys]
 
@@ -93,6 +93,14 @@ def any_text(document: ColumnElement[Any], keys: tuple[str, ...], terms: Terms) 
     """True when one text of the list fulfils the terms."""
     rows = _TextElements(*_clauses(document, keys)).table_valued(column("value", Text()))
     return select(literal(1)).select_from(rows).where(terms(rows.c.value)).exists()
+
+
+def primary_or_first(document: ColumnElement[Any], keys: tuple[str, ...]) -> ColumnElement[Any]:
+    """The object of the list that is marked primary, or else the first; NULL for no list."""
+    rows = _Elements(*_clauses(document, keys)).table_valued(column("value", _DOCUMENT))
+    is_primary = member(rows.c.value, ("primary",)).as_boolean().is_(True)
+    primary = select(rows.c.value).where(is_primary).limit(1).scalar_subquery()
+    return func.coalesce(primary, member(document, (*keys, 0)), type_=_DOCUMENT)
 
 
 def _clauses(document: ColumnElement[Any], keys: tuple[str, ...]) -> tuple[ColumnElement[Any], ...]:

@@ -74,16 +74,18 @@ class Projection:
 
 
 def _pruned(value: Any, only: Tree, without: Tree) -> Any:
+    # Below the top every attribute is returned by default; a test of the registry holds it to that.
     if isinstance(value, list):
         pruned = (_pruned(element, only, without) for element in value)
         return [element for element in pruned if element != {}]
     if not isinstance(value, Mapping):
         return value
-    return {
+    parts = {
         key: _pruned(item, only.get(key, {}), without.get(key, {}))
         for key, item in value.items()
         if (not only or key in only) and without.get(key) != {}
     }
+    return {key: part for key, part in parts.items() if part not in ({}, [])}
 
 
 def _tree(resource_type: ResourceType, text: str) -> Tree:

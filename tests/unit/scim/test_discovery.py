@@ -37,14 +37,16 @@ def test_the_config_has_every_block() -> None:
     assert config["patch"] == {"supported": True}
     assert config["bulk"] == {"supported": False, "maxOperations": 1000, "maxPayloadSize": 1048576}
     assert config["filter"] == {"supported": True, "maxResults": 1000}
-    assert config["changePassword"] == config["sort"] == {"supported": False}
+    assert config["changePassword"] == {"supported": False}
+    assert config["sort"] == {"supported": True}
     assert config["etag"] == {"supported": True}
     assert config["pagination"] == {
-        "cursor": False,
+        "cursor": True,
         "index": True,
         "defaultPaginationMethod": "index",
         "defaultPageSize": 200,
         "maxPageSize": 1000,
+        "cursorTimeout": 3600,
     }
     assert config["authenticationSchemes"][0]["type"] == "oauthbearertoken"
     assert config["meta"] == {

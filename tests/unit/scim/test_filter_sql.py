@@ -40,6 +40,9 @@ BINDINGS = Bindings(
                 "type": Column(sa.literal("user")),
             },
             lambda terms: sa.exists().where(MEMBERSHIPS.c.group_id == GROUPS.c.id, terms),
+            lambda value: (
+                sa.select(sa.func.min(value)).where(MEMBERSHIPS.c.group_id == GROUPS.c.id).scalar_subquery()
+            ),
         )
     },
 )

@@ -7,7 +7,7 @@ import pytest
 from app.scim.protocol.constants import ENTERPRISE_USER, USER
 from app.scim.protocol.errors import InvalidValueError
 from app.scim.protocol.projection import Projection
-from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.registry import Registry, ResourceType
 
 ANNA: dict[str, Any] = {
     "schemas": [USER, ENTERPRISE_USER],
@@ -44,6 +44,7 @@ def test_without_parameters_everything_is_shown(user_type: ResourceType, nothing
         ("name.givenName,name", {"name": ANNA["name"]}),
         ("name,name.givenName", {"name": ANNA["name"]}),
         ("emails.value", {"emails": [{"value": "a@x"}]}),
+        (f"{ENTERPRISE_USER}:manager.$ref", {}),
         ("meta", {"meta": {"version": "1"}}),
         (ENTERPRISE_USER, {ENTERPRISE_USER: ANNA[ENTERPRISE_USER]}),
         (f"{ENTERPRISE_USER}:department", {ENTERPRISE_USER: {"department": "Sales"}}),
@@ -90,6 +91,12 @@ def test_costly_attributes_need_not_be_loaded(user_type: ResourceType, group_typ
     assert Projection.parse(group_type, "members.value", None).wants("Members")
     assert not Projection.parse(user_type, None, "groups").wants("groups")
     assert not Projection.parse(user_type, None, "groups").is_default
+
+
+def test_only_whole_attributes_have_another_rule_than_default(registry: Registry) -> None:
+    below = [sub for schema in registry.schemas for each in schema.attributes for sub in each.sub_attributes]
+    below += [attribute for schema in registry.user.extensions for attribute in schema.attributes]
+    assert {attribute.returned for attribute in below} == {"default"}
 
 
 def test_attributes_outside_the_registry_pass_unless_others_were_asked_for(user_type: ResourceType) -> None:

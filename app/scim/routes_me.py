@@ -1,0 +1,24 @@
+"""/Me (RFC 7644 section 3.11): a SCIM token is an identity provider's, and no resource stands for it."""
+
+from flask import Response
+
+from app.core.errors import UnsupportedFeatureError
+from app.scim.routes import route
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@route("/Me/", *_METHODS, with_slash=True)
+def me() -> Response:
+    raise _unsupported()
+
+
+@route("/Me/<path:_below>", *_METHODS)
+def below_me(_below: str) -> Response:
+    raise _unsupported()
+
+
+def _unsupported() -> UnsupportedFeatureError:
+    return UnsupportedFeatureError(
+        "/Me is not supported, because a SCIM token belongs to no user. Use /Users/{id}."
+    )

@@ -1,0 +1,70 @@
+"""How one table of resources is read, whatever stands in it.
+
+A page costs two statements at most, however many resources: what is related (a user's groups, a
+group's members) is joined as ready JSON text by the same statement, and only when it will be shown.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Label, Select, Table, bindparam, func, select
+
+from app.core.sql import is_one_of
+from app.core.tenancy import ORG_ID
+from app.scim.protocol.filter_sql import Bindings
+from app.scim.protocol.sort_sql import Order
+
+_COLUMNS = ("id", "attributes", "version", "created_at", "last_modified_at")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Statements over one table; `related` is the column of what is joined at read."""
+
+    noun: str
+    bindings: Bindings
+    table: Table
+    related: Label[str]
+    one: Select[Any]
+    one_with_related: Select[Any]
+    some: Select[Any]
+    some_with_related: Select[Any]
+    ids: Select[Any]
+    count: Select[Any]
+
+    @classmethod
+    def of(cls, table: Table, noun: str, bindings: Bindings, related: Label[str]) -> "Shelf":
+        living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
+        resources = select(*(table.c[name] for name in _COLUMNS)).where(*living)
+        one = resources.where(table.c.id == bindparam("id"))
+        some = resources.where(is_one_of(table.c.id, "ids"))
+        return cls(
+            noun=noun,
+            bindings=bindings,
+            table=table,
+            related=related,
+            one=one,
+            one_with_related=one.add_columns(related),
+            some=some,
+            some_with_related=some.add_columns(related),
+            ids=select(table.c.id).where(*living).order_by(table.c.id),
+            count=select(func.count()).select_from(table).where(*living),
+        )
+
+    def page(self, ids: Select[Any], order: Order | None, *, joined: bool) -> Select[Any]:
+        """The resources with these ids, in the order that the ids were chosen in.
+
+        The ids are chosen first, so what is related is looked up for the page alone and not for
+        every row that OFFSET passes over.
+        """
+        table = self.table
+        chosen = ids.subquery("chosen")
+        page = (
+            select(*(table.c[name] for name in _COLUMNS))
+            .select_from(table.join(chosen, chosen.c.id == table.c.id))
+            .where(table.c.org_id == ORG_ID)
+        )
+        if order is not None:
+            page = page.add_columns(chosen.c.sort_key).order_by(order.by(chosen.c.sort_key))
+        page = page.order_by(table.c.id)
+        return page.add_columns(self.related) if joined else page
