@@ -6,7 +6,7 @@ identity provider takes somebody away.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
@@ -46,6 +46,7 @@ from app.governance.seats import SeatService
 from app.schema import head_revision
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
+from app.scim.service_bulk import BulkService
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
@@ -120,6 +121,9 @@ class Services:
     def settle(self) -> None:
         self.uow.settle(self._dispatch)
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self.uow.savepoint(self._dispatch)
+
     def commit(self) -> None:
         self.uow.commit(self._dispatch, self.get(AuditRecorder).record)
 
@@ -167,6 +171,9 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService)),
     GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
     GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService)),
+    BulkService: lambda s: BulkService(
+        s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls
+    ),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

@@ -6,7 +6,8 @@ inside the transaction, before it commits.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 from weakref import WeakSet
@@ -110,11 +111,29 @@ class UnitOfWork:
 
     def settle(self, dispatch: Callable[[Event], None]) -> None:
         """Let every event so far take effect now; what they were is remembered for `commit`."""
+        most = len(self._handled) + MAX_EVENTS
         while self._events:
-            if len(self._handled) == MAX_EVENTS:
-                raise RuntimeError(f"One transaction raised more than {MAX_EVENTS} events.")
+            if len(self._handled) == most:
+                raise RuntimeError(f"One change caused more than {MAX_EVENTS} events.")
             self._handled.append(self._events.popleft())
             dispatch(self._handled[-1])
+
+    @contextmanager
+    def savepoint(self, dispatch: Callable[[Event], None]) -> Iterator[None]:
+        """One part of the transaction that fails alone: its rows, its events and what they caused.
+
+        An error that comes out has undone this part; whether the rest may go on is the caller's to say.
+        """
+        self.settle(dispatch)
+        handled = len(self._handled)
+        try:
+            with self.connection.begin_nested():
+                yield
+                self.settle(dispatch)
+        except BaseException:
+            self._events.clear()
+            del self._handled[handled:]
+            raise
 
     def commit(self, dispatch: Callable[[Event], None], record: Callable[[Sequence[Event]], None]) -> None:
         """Let every event take effect, record them all, then commit.

@@ -49,7 +49,7 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
     assert config["patch"] == config["etag"] == {"supported": True}
     assert config["changePassword"] == config["sort"] == {"supported": False}
     assert config["filter"] == {"supported": True, "maxResults": 1000}
-    assert config["bulk"] == {"supported": False, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
+    assert config["bulk"] == {"supported": True, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
     assert config["pagination"]["index"] is True
     assert config["pagination"]["defaultPaginationMethod"] == "index"
     assert config["pagination"]["maxPageSize"] == 1000
