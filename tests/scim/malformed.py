@@ -32,6 +32,7 @@ WRITES = (
     ("POST", "/Groups"),
     ("PUT", "/Groups/{group}"),
     ("PATCH", "/Groups/{group}"),
+    ("POST", "/Bulk"),
 )
 _NO_JSON: tuple[bytes, ...] = (
     b"",
@@ -81,7 +82,7 @@ def wrong_media_types() -> Iterator[Malformed]:
 
 def oversize() -> Iterator[Malformed]:
     for method, path in WRITES:
-        limit = USERS_LIMIT if path.startswith("/Users") else GROUPS_LIMIT
+        limit = GROUPS_LIMIT if path.startswith("/Groups") else USERS_LIMIT
         yield Malformed(method, path, b'{"displayName": "' + b"x" * limit + b'"}')
 
 
@@ -275,4 +276,5 @@ def wrong_routes() -> Iterator[Malformed]:
             yield Malformed(method, path, None if method == "GET" else b"{}")
     for method in ("PUT", "PATCH", "DELETE"):
         yield Malformed(method, "/Users", b"{}")
+        yield Malformed(method, "/Bulk", b"{}")
     yield Malformed("POST", "/Groups/{group}", b"{}")
