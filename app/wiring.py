@@ -6,7 +6,7 @@ identity provider takes somebody away.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
@@ -47,6 +47,7 @@ from app.schema import head_revision
 from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
+from app.scim.service_bulk import BulkService
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_search import SearchService
 from app.scim.service_users import UserReader, UserResources
@@ -122,6 +123,9 @@ class Services:
     def settle(self) -> None:
         self.uow.settle(self._dispatch)
 
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self.uow.savepoint(self._dispatch)
+
     def commit(self) -> None:
         self.uow.commit(self._dispatch, self.get(AuditRecorder).record)
 
@@ -172,6 +176,9 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
     SearchService: lambda s: SearchService(
         s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
+    ),
+    BulkService: lambda s: BulkService(
+        s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls
     ),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),

@@ -86,11 +86,6 @@ class TooManyRequestsError(UsherError):
         self.headers = {"Retry-After": str(retry_after_seconds)}
 
 
-class UnsupportedFeatureError(UsherError):
-    status = 501
-    code = "not_implemented"
-
-
 class UnavailableError(UsherError):
     """A passing fault on our side; the caller may repeat the same request."""
 

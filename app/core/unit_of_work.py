@@ -6,7 +6,8 @@ inside the transaction, before it commits.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -17,7 +18,7 @@ from app.core.clock import Clock
 from app.core.connection import Connection, Result
 from app.core.context import Caller
 from app.core.database import Database
-from app.core.errors import ConcurrentUpdateError
+from app.core.errors import ConcurrentUpdateError, UsherError
 from app.core.events import Event
 from app.core.ids import IdFactory
 from app.core.statements import Plan
@@ -142,11 +143,37 @@ class UnitOfWork:
 
     def settle(self, dispatch: Callable[[Event], None]) -> None:
         """Let every event so far take effect now; what they were is remembered for `commit`."""
+        most = len(self._handled) + MAX_EVENTS
         while self._events:
-            if len(self._handled) == MAX_EVENTS:
-                raise RuntimeError(f"One transaction raised more than {MAX_EVENTS} events.")
+            if len(self._handled) == most:
+                raise RuntimeError(f"One change caused more than {MAX_EVENTS} events.")
             self._handled.append(self._events.popleft())
             dispatch(self._handled[-1])
+
+    @contextmanager
+    def savepoint(self, dispatch: Callable[[Event], None]) -> Iterator[None]:
+        """One part of the transaction that fails alone: its rows, its events and what they caused.
+
+        A refusal that comes out has undone this part; whether the rest may go on is the caller's to say.
+        After any other error the transaction cannot go on.
+        """
+        self.settle(dispatch)
+        self._send()
+        handled = len(self._handled)
+        connection = self._open()
+        connection.send("SAVEPOINT part", {})
+        try:
+            yield
+            self.settle(dispatch)
+            self._send()
+        except UsherError:
+            self._events.clear()
+            self._waiting.clear()
+            del self._handled[handled:]
+            connection.send("ROLLBACK TO SAVEPOINT part", {})
+            connection.send("RELEASE SAVEPOINT part", {})
+            raise
+        connection.send("RELEASE SAVEPOINT part", {})
 
     def commit(self, dispatch: Callable[[Event], None], record: Callable[[Sequence[Event]], None]) -> None:
         """Let every event take effect, record them all, then commit.

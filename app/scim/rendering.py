@@ -19,6 +19,7 @@ RELATED = {"User": "groups", "Group": "members"}
 class Answer:
     """One resource ready to send."""
 
+    id: str
     body: str
     version: int
     location: str
@@ -39,7 +40,7 @@ def render(row: Stored | Row, base_url: str, projection: Projection, related: st
     body = f'{row.attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{tail}}}'
     if not projection.is_default:
         body = json.dumps(projection.apply(json.loads(body)), ensure_ascii=False)
-    return Answer(body, row.version, location)
+    return Answer(row.id, body, row.version, location)
 
 
 def render_list(

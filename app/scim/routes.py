@@ -20,13 +20,6 @@ from app.scim.rendering import Answer
 from app.web.context import Services, identify, service, state
 
 READABLE = frozenset({MEDIA_TYPE, "application/json"})
-# RFC 7644 section 3.12: the detail error keywords for refusals that are not SCIM's alone.
-_SCIM_TYPES = {
-    "invalid_json": "invalidSyntax",
-    "unknown_member": "invalidValue",
-    "user_name_taken": "uniqueness",
-    "display_name_taken": "uniqueness",
-}
 
 View = Callable[..., Response]
 
@@ -118,6 +111,4 @@ def send_json(body: str, status: int = 200) -> Response:
 
 
 def render_scim_error(error: UsherError, _request_id: str) -> Response:
-    scim_type = getattr(error, "scim_type", None) or _SCIM_TYPES.get(error.code)
-    body = messages.error(error.status, error.detail, scim_type)
-    return send_json(json.dumps(body), error.status)
+    return send_json(json.dumps(messages.refusal(error)), error.status)

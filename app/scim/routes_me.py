@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from app.core.errors import UnsupportedFeatureError
+from app.scim.protocol.errors import UnsupportedError
 from app.scim.routes import route
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -18,7 +18,5 @@ def below_me(_below: str) -> Response:
     raise _unsupported()
 
 
-def _unsupported() -> UnsupportedFeatureError:
-    return UnsupportedFeatureError(
-        "/Me is not supported, because a SCIM token belongs to no user. Use /Users/{id}."
-    )
+def _unsupported() -> UnsupportedError:
+    return UnsupportedError("/Me is not supported, because a SCIM token belongs to no user. Use /Users/{id}.")

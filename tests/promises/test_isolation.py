@@ -152,6 +152,22 @@ def test_a_member_or_mapping_cannot_name_another_organizations_object(
     assert globex.api.post("/group_mappings", mapping).status_code == 404
 
 
+def test_a_bulk_request_finds_nothing_of_another_organization(victim: Victim, globex: Organization) -> None:
+    before = victim.snapshot()
+    operations = [
+        {"method": method, "path": path.removeprefix("/scim/v2"), "data": body}
+        for rule in ("/scim/v2/Users/<user_id>", "/scim/v2/Groups/<group_id>")
+        for method, path, body in (
+            ("PUT", victim.path(rule), BODIES["PUT", rule]),
+            ("PATCH", victim.path(rule), BODIES["PATCH", rule]),
+            ("DELETE", victim.path(rule), {}),
+        )
+    ]
+    answered = json_of(globex.scim.post("/Bulk", {"Operations": operations}))["Operations"]
+    assert [result["status"] for result in answered] == ["404"] * 6
+    assert victim.snapshot() == before
+
+
 def test_a_cursor_of_another_organization_is_refused(victim: Victim, globex: Organization) -> None:
     victim.organization.scim.create_user()
     cursor = json_of(victim.organization.api.get("/users?limit=1"))["next_cursor"]

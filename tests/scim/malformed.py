@@ -32,6 +32,7 @@ WRITES = (
     ("POST", "/Groups"),
     ("PUT", "/Groups/{group}"),
     ("PATCH", "/Groups/{group}"),
+    ("POST", "/Bulk"),
 )
 _NO_JSON: tuple[bytes, ...] = (
     b"",
@@ -81,7 +82,7 @@ def wrong_media_types() -> Iterator[Malformed]:
 
 def oversize() -> Iterator[Malformed]:
     for method, path in WRITES:
-        limit = USERS_LIMIT if path.startswith("/Users") else GROUPS_LIMIT
+        limit = GROUPS_LIMIT if path.startswith("/Groups") else USERS_LIMIT
         yield Malformed(method, path, b'{"displayName": "' + b"x" * limit + b'"}')
 
 
@@ -311,11 +312,11 @@ def odd_ids() -> Iterator[Malformed]:
 
 
 def wrong_routes() -> Iterator[Malformed]:
-    for path in ("/users", "/Users/", "/Users/{user}/x", "/Bulk", "/Nothing", "/Schemas/x"):
+    for path in ("/users", "/Users/", "/Users/{user}/x", "/Nothing", "/Schemas/x"):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             yield Malformed(method, path, None if method == "GET" else b"{}")
     for method in ("PUT", "PATCH", "DELETE"):
-        for path in ("/Users", "/", "", "/.search"):
+        for path in ("/Users", "/", "", "/.search", "/Bulk"):
             yield Malformed(method, path, b"{}")
     for path in ("/.search", "/Users/.search", "/Groups/.search", "/Schemas/.search"):
         yield Malformed("GET", path)

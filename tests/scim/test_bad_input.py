@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.scim.protocol.constants import LIST_RESPONSE
-from tests.scim import malformed
+from tests.scim import malformed, malformed_bulks
 from tests.scim.answers import error_of, listed, ok, user
 from tests.scim.malformed import Malformed
 from tests.support.cast import Organization, json_of
@@ -24,6 +24,7 @@ FAMILIES: dict[Family, set[int]] = {
     malformed.wrong_paging: {400},
     malformed.wrong_searches: {400},
     malformed.garbage_patches: {400},
+    malformed_bulks.unclear_bulks: {400},
     malformed.odd_ids: {404},
     malformed.wrong_routes: {404, 405},
 }

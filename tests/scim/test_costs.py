@@ -140,5 +140,43 @@ def test_entra_s_group_reads_do_not_touch_memberships(acme: Organization, statem
     assert any("memberships" in text for text in statements(lambda: acme.scim.get(f"/Groups/{group_id}")))
 
 
+def changes(acme: Organization, name: str) -> list[tuple[str, str, Any]]:
+    """Requests of every kind about new people in a new mapped group."""
+    with in_organization(acme.app, acme.id) as services:
+        users = services.get(UserService)
+        made = [users.create({"userName": f"{name}{number}"}, active=True).id for number in range(5)]
+        services.commit()
+    anna, leaver, *others = made
+    group_id = gather(acme, name, [leaver, *others])
+    acme.map_group(group_id)
+    joining = {"op": "add", "path": "members", "value": [{"value": anna}]}
+    rename = {"op": "replace", "path": "title", "value": "Lead"}
+    return [
+        ("POST", "/Users", {"userName": f"new {name}"}),
+        ("POST", "/Groups", {"displayName": f"New {name}", "members": [{"value": anna}]}),
+        ("PATCH", f"/Groups/{group_id}", {"Operations": [joining]}),
+        ("PUT", f"/Groups/{group_id}", {"displayName": name, "members": [{"value": anna}]}),
+        ("PATCH", f"/Users/{anna}", {"Operations": [rename]}),
+        ("PATCH", f"/Users/{leaver}", {"Operations": [{"op": "replace", "value": {"active": False}}]}),
+        *[("DELETE", f"/Users/{person}", None) for person in others],
+    ]
+
+
+def test_a_bulk_request_costs_less_than_its_single_requests_but_for_the_savepoints(
+    acme: Organization, statements: Count
+) -> None:
+    alone = []
+    for method, path, body in changes(acme, "Single"):
+        alone += statements(lambda m=method, p=path, b=body: acme.scim.request(m, p, b))  # type: ignore[misc]
+    operations = [
+        {"method": method, "path": path, "bulkId": str(number), "data": body}
+        for number, (method, path, body) in enumerate(changes(acme, "Bulk"))
+    ]
+    together = statements(lambda: acme.scim.post("/Bulk", {"Operations": operations}))
+    savepoints = [text for text in together if text.startswith(("SAVEPOINT", "RELEASE"))]
+    assert len(savepoints) == 2 * len(operations)
+    assert len(together) - len(savepoints) < len(alone)
+
+
 def test_discovery_costs_the_token_s_statement_alone(acme: Organization, statements: Count) -> None:
     assert len(statements(lambda: acme.scim.get("/Schemas"))) == 1

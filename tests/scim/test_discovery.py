@@ -50,7 +50,7 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
     assert config["changePassword"] == {"supported": False}
     assert config["sort"] == {"supported": True}
     assert config["filter"] == {"supported": True, "maxResults": 1000}
-    assert config["bulk"] == {"supported": False, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
+    assert config["bulk"] == {"supported": True, "maxOperations": 1000, "maxPayloadSize": 1_048_576}
     assert config["pagination"] == {
         "cursor": True,
         "index": True,

@@ -25,7 +25,7 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
         "schemas": [SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": True},
         "bulk": {
-            "supported": False,
+            "supported": True,
             "maxOperations": MAX_BULK_OPERATIONS,
             "maxPayloadSize": MAX_BULK_PAYLOAD,
         },

@@ -6,7 +6,7 @@ administrator, so every message says what was wrong, where it stood and what wou
 
 import reprlib
 
-from app.core.errors import BadRequestError
+from app.core.errors import BadRequestError, UsherError
 
 
 class ScimError(BadRequestError):
@@ -66,6 +66,13 @@ class InvalidCountError(ScimError):
 class TooManyError(ScimError):
     scim_type = "tooMany"
     code = "too_many"
+
+
+class UnsupportedError(UsherError):
+    """RFC 7644 section 3.12: 501 for what this service provider does not do."""
+
+    status = 501
+    code = "unsupported"
 
 
 def excerpt(value: object, length: int = 80) -> str:

@@ -22,6 +22,7 @@ from app.scim.protocol.errors import (
 )
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.members import MemberChanges, MemberFold, member_ids
+from app.scim.protocol.messages import names_schema
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch_values import Change, updated
 from app.scim.protocol.path import PatchPath, parse_patch_path
@@ -54,7 +55,7 @@ def parse_operations(body: Any) -> tuple[Operation, ...]:
         raise InvalidSyntaxError(f"A PATCH body must be a JSON object, not {excerpt(body)}.")
     fields = {key.lower(): value for key, value in body.items()}
     schemas = fields.get("schemas")
-    if not is_absent(schemas) and not _names_patch_op(schemas):
+    if not is_absent(schemas) and not names_schema(schemas, PATCH_OP):
         raise InvalidSyntaxError(f'The schemas of a PATCH body must contain "{PATCH_OP}".')
     operations = fields.get("operations")
     if not isinstance(operations, list) or not operations:
@@ -65,11 +66,6 @@ def parse_operations(body: Any) -> tuple[Operation, ...]:
             f"at most {MAX_PATCH_OPERATIONS} are accepted. Split it."
         )
     return tuple(_operation(raw, number) for number, raw in enumerate(operations, start=1))
-
-
-def _names_patch_op(schemas: Any) -> bool:
-    names = schemas if isinstance(schemas, list) else [schemas]
-    return any(isinstance(name, str) and name.lower() == PATCH_OP.lower() for name in names)
 
 
 def _operation(raw: Any, number: int) -> Operation:

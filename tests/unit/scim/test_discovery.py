@@ -35,7 +35,7 @@ def walk(attributes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def test_the_config_has_every_block() -> None:
     config = discovery.service_provider_config(BASE)
     assert config["patch"] == {"supported": True}
-    assert config["bulk"] == {"supported": False, "maxOperations": 1000, "maxPayloadSize": 1048576}
+    assert config["bulk"] == {"supported": True, "maxOperations": 1000, "maxPayloadSize": 1048576}
     assert config["filter"] == {"supported": True, "maxResults": 1000}
     assert config["changePassword"] == {"supported": False}
     assert config["sort"] == {"supported": True}
