@@ -16,6 +16,7 @@ from app.scim.protocol import messages
 from app.scim.protocol.constants import MEDIA_TYPE
 from app.scim.protocol.etag import matches, weak
 from app.scim.rendering import Answer
+from app.scim.routes_trace import close_trace, note_refusal, open_trace
 from app.web.context import Services, identify, service, state
 
 READABLE = frozenset({MEDIA_TYPE, "application/json"})
@@ -30,6 +31,7 @@ _SCIM_TYPES = {
 View = Callable[..., Response]
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
+blueprint.after_request(close_trace)
 
 
 def route(rule: str, method: str) -> Callable[[View], View]:
@@ -38,6 +40,7 @@ def route(rule: str, method: str) -> Callable[[View], View]:
     def register(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: str) -> Response:
+            open_trace()
             _authenticate()
             return view(**arguments)
 
@@ -118,5 +121,6 @@ def send_json(body: str, status: int = 200) -> Response:
 
 def render_scim_error(error: UsherError, _request_id: str) -> Response:
     scim_type = getattr(error, "scim_type", None) or _SCIM_TYPES.get(error.code)
+    note_refusal(scim_type, error.detail)
     body = messages.error(error.status, error.detail, scim_type)
     return send_json(json.dumps(body), error.status)
