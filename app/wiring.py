@@ -178,8 +178,7 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
     GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
     GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
-    RequestTrace: lambda s: RequestTrace(s.uow.now),
-    TraceQueue: lambda s: s.container.traces.queue,
+    RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
     TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),

@@ -6,10 +6,10 @@ there is nobody to show it to. It stands in the log.
 
 import time
 
-from flask import Response, g, request
+from flask import Request, Response, request
 
-from app.scim.trace import RequestTrace, TraceQueue, bounded
-from app.web.context import service, state
+from app.scim.trace import RequestTrace
+from app.web.context import RequestState, state
 from app.web.transaction import SAFE_METHODS
 
 _REFUSED = 400
@@ -17,43 +17,48 @@ _REFUSED = 400
 
 def open_trace() -> None:
     """A fresh trace, because a repeated transaction begins anew."""
-    g.scim_trace = service(RequestTrace)
-    g.scim_traces = service(TraceQueue)
+    current = state()
+    if current.services is not None:
+        current.carried = current.services.get(RequestTrace)
 
 
 def note_refusal(scim_type: str | None, detail: str) -> None:
-    trace: RequestTrace | None = g.get("scim_trace")
-    if trace is not None:
+    trace = state().carried
+    if isinstance(trace, RequestTrace):
         trace.scim_type = scim_type
         trace.detail = detail
 
 
 def close_trace(response: Response) -> Response:
     """Keep references to what is known of this request, and leave the rest to the writer."""
-    trace: RequestTrace | None = g.get("scim_trace")
     current = state()
-    if trace is None or current.actor is None or current.org_id is None:
-        return response
-    arguments = request.view_args or {}
-    is_refused = response.status_code >= _REFUSED
-    trace.org_id = current.org_id
-    trace.credential_id = current.actor.id
+    trace = current.carried
+    if isinstance(trace, RequestTrace) and current.actor is not None and current.org_id is not None:
+        trace.org_id = current.org_id
+        trace.credential_id = current.actor.id
+        _complete(trace, current, response)
+        trace.queue.put(trace)
+    return response
+
+
+def _complete(trace: RequestTrace, current: RequestState, response: Response) -> None:
+    # Each look at Flask's `request` costs more than all that is done here; its environment is plain.
+    environ = request.environ
+    asked: Request = environ["werkzeug.request"]
     trace.request_id = current.request_id
-    trace.method = request.method
-    trace.path = request.path
-    trace.query = request.query_string
-    trace.user_agent = request.environ.get("HTTP_USER_AGENT")
+    trace.method = asked.method
+    trace.path = environ["PATH_INFO"]
+    trace.query = environ["QUERY_STRING"]
+    trace.user_agent = environ.get("HTTP_USER_AGENT")
     trace.status = response.status_code
-    trace.user_id = arguments.get("user_id", trace.user_id)
-    trace.group_id = arguments.get("group_id", trace.group_id)
+    if asked.view_args:
+        trace.user_id = asked.view_args.get("user_id", trace.user_id)
+        trace.group_id = asked.view_args.get("group_id", trace.group_id)
+    is_refused = trace.status >= _REFUSED
     if is_refused:
         # Nothing of what was begun is left.
         trace.changed = set()
     # The body of a plain read is the resource itself: to keep it would cost every reader.
-    if is_refused or request.method not in SAFE_METHODS:
-        trace.request_body = bounded(request.get_data())
-        trace.response_body = bounded(response.get_data())
+    if is_refused or asked.method not in SAFE_METHODS:
+        trace.keep(asked.get_data(), response.get_data())
     trace.duration_seconds = time.perf_counter() - current.started
-    queue: TraceQueue = g.scim_traces
-    queue.put(trace)
-    return response

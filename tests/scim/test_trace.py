@@ -222,7 +222,7 @@ def test_a_full_queue_loses_what_comes_and_counts_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trace_module, "MAX_WAITING", 3)
     counted: list[int] = []
     queue = TraceQueue(counted.append)
-    waiting = [RequestTrace(datetime.now(UTC)) for _ in range(5)]
+    waiting = [RequestTrace(queue, datetime.now(UTC)) for _ in range(5)]
     for trace in waiting:
         queue.put(trace)
     assert counted == [1, 1]
@@ -236,11 +236,17 @@ def test_bodies_that_wait_are_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPat
     counted: list[int] = []
     queue = TraceQueue(counted.append)
     for _ in range(3):
-        queue.put(RequestTrace(datetime.now(UTC), request_body=b"12345", response_body=1_000_000))
+        queue.put(_with_bodies(queue))
     assert counted == [1]
     queue.take(1)
-    queue.put(RequestTrace(datetime.now(UTC), request_body=b"12345"))
+    queue.put(_with_bodies(queue))
     assert counted == [1]
+
+
+def _with_bodies(queue: TraceQueue) -> RequestTrace:
+    trace = RequestTrace(queue, datetime.now(UTC))
+    trace.keep(b"12345", b"x" * (MAX_BODY_BYTES + 1))
+    return trace
 
 
 def test_parallel_requests_all_leave_their_trace_once(acme: Organization) -> None:
@@ -290,7 +296,16 @@ def test_traces_are_forgotten_after_their_time(acme: Organization, clock: FakeCl
 
 
 def test_old_traces_are_forgotten_in_bounded_batches(acme: Organization, clock: FakeClock) -> None:
-    row = row_of(RequestTrace(clock.now(), org_id=acme.id, credential_id=NOBODY, method="GET", path="/"))
+    row = row_of(
+        RequestTrace(
+            acme.container.traces.queue,
+            clock.now(),
+            org_id=acme.id,
+            credential_id=NOBODY,
+            method="GET",
+            path="/",
+        )
+    )
     with in_organization(acme.app, acme.id) as services:
         services.get(TraceStore).add([row] * (PURGE_BATCH + 1))
         services.commit()
