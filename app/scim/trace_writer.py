@@ -17,13 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.ids import is_uuid
 from app.core.logs import MASK, is_secret
 from app.core.tokens import without_tokens
-from app.scim.protocol.masking import Masking, too_long
+from app.scim.protocol.masking import MAX_SENTENCE_LENGTH, Masking
 from app.scim.trace import RequestTrace, TraceQueue
 
 REST_SECONDS = 0.5
 BATCH = 500
 MAX_PATH_LENGTH = 4_096
-MAX_DETAIL_LENGTH = 2_048
 MAX_USER_AGENT_LENGTH = 400
 
 _GROUPS = "/scim/v2/Groups"
@@ -80,15 +79,15 @@ def row_of(trace: RequestTrace) -> dict[str, Any]:
     What is null is left out, because reading the list takes the database as long as storing it.
     """
     masking = Masking(of_group=trace.path.startswith(_GROUPS))
-    request_body = _kept(trace.request_body, masking.request)
-    response_body = _kept(trace.response_body, masking.answer)
+    request_body = masking.request(trace.request_body) if trace.request_body else None
+    response_body = masking.answer(trace.response_body) if trace.response_body else None
     row = {
         "occurred_at": trace.occurred_at.isoformat(sep=" ", timespec="microseconds"),
-        "method": trace.method[:16],
+        "method": trace.method,
         "path": _path(trace)[:MAX_PATH_LENGTH],
         "status": trace.status,
         "scim_type": trace.scim_type,
-        "detail": _line(trace.detail and masking.sentence(trace.detail), MAX_DETAIL_LENGTH),
+        "detail": _line(trace.detail and masking.sentence(trace.detail), MAX_SENTENCE_LENGTH),
         "duration_microseconds": round(trace.duration_seconds * 1_000_000),
         "credential_id": trace.credential_id,
         "user_agent": _line(trace.user_agent, MAX_USER_AGENT_LENGTH),
@@ -101,12 +100,6 @@ def row_of(trace: RequestTrace) -> dict[str, Any]:
         "response_body": response_body,
     }
     return {name: value for name, value in row.items() if value is not None}
-
-
-def _kept(body: bytes | int | None, mask: Callable[[bytes], str]) -> str | None:
-    if isinstance(body, int):
-        return too_long(body)
-    return mask(body) if body else None
 
 
 def _path(trace: RequestTrace) -> str:

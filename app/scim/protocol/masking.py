@@ -16,6 +16,7 @@ from app.core.logs import MASK, is_secret
 from app.core.tokens import without_tokens
 
 MAX_KEPT_LENGTH = 16_384
+MAX_SENTENCE_LENGTH = 2_048
 SHAPE_LENGTH = 200
 _MAX_KEY_LENGTH = 100
 
@@ -34,15 +35,17 @@ _GROUP_NAMES = frozenset({"displayname"})
 _PHRASES = frozenset({"path", "filter"})
 _BLOBS = frozenset({"photos", "x509certificates"})
 
-_ADDRESS = re.compile(r"[^\s@\"'<>(){}\[\],;:=]+@([\w-]+(?:\.[\w-]+)+)")
+# Each run of characters is tried once, from its beginning and without going back: foreign text may be long.
+_ADDRESS = re.compile(r"(?<![^\s@\"'<>(){}\[\],;:=])[^\s@\"'<>(){}\[\],;:=]++@[\w-]++(?:\.[\w-]++)++")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _OPAQUE = re.compile(r"[0-9]+|(?=[^0-9]*[0-9])[0-9A-Za-z_-]{16,}")
-_LITERAL = re.compile(r'(\w+)(\s+\w+\s+)"((?:[^"\\]|\\.)*)"')
-_BRACKETS = re.compile(r"\[.*?\]")
+_LITERAL = re.compile(r'\b(\w++)(\s++\w++\s++)"((?:[^"\\]|\\.)*+)"')
+_BRACKETS = re.compile(r"\[[^\[\]]*+\]")
 _NAME_ENDS = re.compile(r"[.:]")
 # What a sentence of ours quotes: between two quotes, or cut off by an ellipsis.
 _QUOTED = re.compile(r"(?<!\w)(['\"])((?:\\.|(?!\1).)*?)(?:\1(?!\w)|(?=…|$))", re.DOTALL)
-_OWN_WORDS = frozenset({"Operations", "schemas", "op", "path", "value"})
+# Punctuation, URNs, media types and the protocol's own words are nobody's.
+_HARMLESS = re.compile(r"\W*|urn:.*|(?:application|text|multipart)/[\w.+-]+|Operations|schemas|op|path|value")
 
 
 def mask_text(text: str) -> str:
@@ -80,10 +83,6 @@ def _shape_of_character(character: str) -> str:
     return character if character.isprintable() else " "
 
 
-def too_long(length: int) -> str:
-    return f"({length} bytes, too long to be kept)"
-
-
 class Masking:
     """Masks the bodies of one request and its answer, and then the sentence that quotes them.
 
@@ -92,22 +91,27 @@ class Masking:
 
     def __init__(self, *, of_group: bool) -> None:
         self._kept = _PROTOCOL | _GROUP_NAMES if of_group else _PROTOCOL
-        # Attribute names and paths of the request: what a sentence may quote as it stands.
+        # Names and other kept texts of the request: what a sentence may quote as it stands.
         self._names: set[str] = set()
         self._has_request = False
         self._in_answer = False
 
-    def request(self, body: bytes) -> str:
-        """The masked JSON, cut at `MAX_KEPT_LENGTH` characters; for what is no JSON, its shape."""
+    def request(self, body: bytes | int) -> str:
+        """The masked JSON, cut at `MAX_KEPT_LENGTH` characters; for what is no JSON, its shape.
+
+        Of a body that was too long to be kept only the length is given.
+        """
         self._has_request = True
         return self._body(body)
 
-    def answer(self, body: bytes) -> str:
+    def answer(self, body: bytes | int) -> str:
         """As `request`, which comes first; `detail` is masked as a sentence of ours."""
         self._in_answer = True
         return self._body(body)
 
-    def _body(self, body: bytes) -> str:
+    def _body(self, body: bytes | int) -> str:
+        if isinstance(body, int):
+            return f"({body} bytes, too long to be kept)"
         try:
             value = strict_json.loads(body)
         except strict_json.InvalidJsonError:
@@ -119,13 +123,14 @@ class Masking:
 
     def sentence(self, text: str) -> str:
         """An error's `detail`; what it quotes of the request's body is masked unless it is a name."""
+        text = text[:MAX_SENTENCE_LENGTH]
         if self._has_request:
             text = _QUOTED.sub(self._quotation, text)
         return mask_addresses(text)
 
     def _quotation(self, found: re.Match[str]) -> str:
         quoted = found[2]
-        if quoted in _OWN_WORDS or quoted in self._names or quoted.startswith("urn:") or is_uuid(quoted):
+        if quoted in self._names or _HARMLESS.fullmatch(quoted) or is_uuid(quoted):
             return found[0]
         return f"{found[1]}{mask_text(quoted)}{found[1]}"
 
@@ -164,7 +169,10 @@ class Masking:
             return masked
         if text.lower() in _TEXT_BOOLEANS:
             return text
-        if key in self._kept or is_uuid(text) or (key in _IDS and _OPAQUE.fullmatch(text)):
+        if key in self._kept:
+            self._names.add(text)
+            return mask_addresses(text)
+        if is_uuid(text) or (key in _IDS and _OPAQUE.fullmatch(text)):
             return mask_addresses(text)
         return mask_text(text)
 

@@ -117,13 +117,28 @@ def test_the_shape_shows_what_is_wrong() -> None:
         ("It is {'value': 'Lovel...ce'}.", "It is {'value': 'L***'}."),
         ("It is 'Lovelace and so…", "It is 'L***'…"),
         ('Usher\'s schemas name "urn:x:y".', 'Usher\'s schemas name "urn:x:y".'),
+        ("Expecting ',' delimiter", "Expecting ',' delimiter"),
+        ("The body is 'text/xml'.", "The body is 'text/xml'."),
+        ("It has the op 'put'.", "It has the op 'put'."),
         ("Write to ada@example.com.", "Write to a***@example.com."),
     ],
 )
 def test_a_sentence_masks_what_it_quotes_of_the_body_and_keeps_names(sentence: str, shown: str) -> None:
     masking = Masking(of_group=False)
-    masking.request(b'{"userName": "ada", "emials": "x", "name": {"familyName": "Lovelace"}}')
+    masking.request(b'{"userName": "ada", "emials": "x", "op": "put", "name": {"familyName": "Lovelace"}}')
     assert masking.sentence(sentence) == shown
+
+
+def test_a_sentence_about_a_body_that_was_not_kept_is_masked_all_the_same() -> None:
+    masking = Masking(of_group=False)
+    assert masking.request(70_000) == "(70000 bytes, too long to be kept)"
+    assert masking.sentence("The userName 'ada' exists.") == "The userName 'a***' exists."
+
+
+def test_a_sentence_quotes_a_groups_name() -> None:
+    masking = Masking(of_group=True)
+    masking.request(b'{"displayName": "Sales"}')
+    assert masking.sentence("The group 'Sales' exists.") == "The group 'Sales' exists."
 
 
 def test_the_answers_detail_is_masked_like_the_sentence_it_is() -> None:
