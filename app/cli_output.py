@@ -11,6 +11,8 @@ from rich.table import Table
 
 from app.core.clock import rfc3339
 
+MAX_LINE_LENGTH = 10_000
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,7 +40,8 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, json_: bool) -> None:
     table = Table(*rows[0], box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_text(item) for item in row.values()))
-    Console(soft_wrap=True).print(table)
+    # Nothing is shortened to the terminal's width: ids are there to be copied.
+    Console(width=MAX_LINE_LENGTH, soft_wrap=True).print(table)
 
 
 def _plain(value: object) -> str:

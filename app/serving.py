@@ -1,4 +1,4 @@
-"""What the server's processes load: the application, and the worker as a thread beside it."""
+"""What the server's processes load: the application, with trace writer and worker as threads beside it."""
 
 import os
 
@@ -12,7 +12,8 @@ from app.wiring import Container, build_worker
 def application() -> Flask:
     settings = Settings.from_environment(os.environ)
     app = create_app(settings)
+    container: Container = app.extensions["usher"]
+    container.traces.start()
     if settings.worker:
-        container: Container = app.extensions["usher"]
         build_worker(container).start()
     return app

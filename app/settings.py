@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 ENVIRONMENTS = ("development", "production")
 MIN_SECRET_KEY_LENGTH = 32
+MAX_SCIM_TRACE_DAYS = 3_650
 _FIELDS = {bool: marshmallow.fields.Boolean, int: marshmallow.fields.Integer, str: marshmallow.fields.String}
 SECRET_KEY_FILE = Path("var/secret_key")
 
@@ -50,6 +51,9 @@ class Settings:
     scim_per_second: int = _setting(50, "SCIM requests a second that one organization may make.")
     scim_burst: int = _setting(200, "SCIM requests that may come at once before the rate counts.")
     api_per_second: int = _setting(50, "API requests a second for one key (twice that at once).")
+    scim_trace_days: int = _setting(
+        30, f"How long the trace of a SCIM request is kept, in days, at most {MAX_SCIM_TRACE_DAYS:,}."
+    )
     workers: int = _setting(1, "Server processes; set by `usher serve --workers`. SQLite serves with 1.")
     worker: bool = _setting(True, "Run the worker inside the server; off by `usher serve --no-worker`.")
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`.")
@@ -94,9 +98,11 @@ class Settings:
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or self.base_url.endswith("/"):
             raise SettingsError("USHER_BASE_URL must read like https://usher.example.com, without a slash.")
-        for name in ("scim_per_second", "scim_burst", "api_per_second", "workers"):
+        for name in ("scim_per_second", "scim_burst", "api_per_second", "scim_trace_days", "workers"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"USHER_{name.upper()} must be 1 or more.")
+        if self.scim_trace_days > MAX_SCIM_TRACE_DAYS:
+            raise SettingsError(f"USHER_SCIM_TRACE_DAYS must be {MAX_SCIM_TRACE_DAYS} or less.")
 
     def _refuse_unsafe(self) -> None:
         if not self.secret_key:

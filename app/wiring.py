@@ -5,9 +5,10 @@ identity provider takes somebody away.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
@@ -19,7 +20,7 @@ from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.audit.sequencer import STEP, Sequencer
 from app.core.clock import Clock, SystemClock
-from app.core.context import Caller
+from app.core.context import SYSTEM, Caller
 from app.core.cursors import Cursors
 from app.core.database import Database
 from app.core.events import Event
@@ -52,8 +53,11 @@ from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_search import SearchService
 from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
+from app.scim.trace import RequestTrace, TraceQueue
+from app.scim.trace_store import TraceStore
+from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
-from app.web.metrics import DEAD_MESSAGES
+from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
 T = TypeVar("T")
@@ -90,6 +94,7 @@ class Container:
             burst=2 * settings.api_per_second * share,
             ticks=time.monotonic,
         )
+        self.traces = TraceWriter(TraceQueue(LOST_TRACES.inc), self._store_traces)
 
     @cached_property
     def readiness(self) -> Readiness:
@@ -104,6 +109,12 @@ class Container:
         )
         with uow:
             yield Services(self, uow)
+
+    def _store_traces(self, org_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self.begin(write=True, caller=Caller(SYSTEM, "traces")) as services:
+            services.uow.enter(org_id)
+            services.get(TraceStore).add(rows)
+            services.commit()
 
 
 class Services:
@@ -170,9 +181,9 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     # scim
     Registry: lambda s: s.container.registry,
     UserReader: lambda s: UserReader(s.uow, USERS, s.container.registry.user, s.container.urls),
-    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService)),
+    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
     GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
-    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService)),
+    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
     PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
     SearchService: lambda s: SearchService(
         s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
@@ -180,6 +191,8 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     BulkService: lambda s: BulkService(
         s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls
     ),
+    RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
+    TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }
@@ -252,6 +265,11 @@ JOBS = (
         "idempotency.purge",
         is_due=lambda services: services.get(IdempotencyStore).has_old(),
         run=lambda services: services.get(IdempotencyStore).purge(),
+    ),
+    Job(
+        "scim_requests.purge",
+        is_due=lambda services: services.get(TraceStore).has_old(),
+        run=lambda services: services.get(TraceStore).purge(),
     ),
 )
 

@@ -10,10 +10,11 @@ from app.audit import models as _audit
 from app.core.database import metadata
 from app.directory import models as _directory
 from app.governance import models as _governance
+from app.scim import models as _scim
 from app.settings import Settings
 
 # The models register their tables by being imported.
-MODELS = (_api, _audit, _directory, _governance)
+MODELS = (_api, _audit, _directory, _governance, _scim)
 
 LOCK_TIMEOUT = "4s"
 

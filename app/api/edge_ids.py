@@ -15,6 +15,7 @@ ORGANIZATION = "org"
 SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
 API_KEY = "apikey"
 EVENT = "evt"
+SCIM_REQUEST = "scimreq"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -24,6 +25,7 @@ PATH_IDS = {
     "mapping_id": MAPPING,
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
+    "scim_request_id": SCIM_REQUEST,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.

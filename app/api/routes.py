@@ -14,6 +14,7 @@ from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
 from app.api.routes_roles import roles
+from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
@@ -40,6 +41,7 @@ RESOURCES = (
     seats,
     limits,
     audit,
+    scim_requests,
     credentials,
     description,
 )

@@ -33,11 +33,12 @@ def configure(level: str) -> None:
 def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace the value of every key that names a secret, whoever logged it."""
     for key in event:
-        if _is_secret(key):
+        if is_secret(key):
             event[key] = MASK
     return event
 
 
 @lru_cache(maxsize=1_000)
-def _is_secret(key: str) -> bool:
+def is_secret(key: str) -> bool:
+    """Whether this is the name of something that nobody may read."""
     return any(secret in key.lower() for secret in _SECRET_KEYS)

@@ -50,6 +50,7 @@ _FILTERS = {
 }
 _GROUPS = select(groups).where(groups.c.org_id == ORG_ID, groups.c.deleted_at.is_(None))
 _GROUP = _GROUPS.where(groups.c.id == bindparam("id"))
+_GROUP_BY_NAME = _GROUPS.where(groups.c.display_name_key == bindparam("key"))
 _GROUP_IDS_OF = (
     select(memberships.c.group_id)
     .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id"))
@@ -89,6 +90,14 @@ class DirectoryQueries:
         row = self._uow.execute(_GROUP, {"id": group_id}).first()
         if row is None:
             raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
+        return row
+
+    def group_by_display_name(self, display_name: str) -> Row:
+        row = self._uow.execute(_GROUP_BY_NAME, {"key": fold(display_name)}).first()
+        if row is None:
+            raise NotFoundError(
+                f"There is no group with the displayName {display_name!r}.", code="group_not_found"
+            )
         return row
 
     def groups(self, *, after: str, limit: int) -> Sequence[Row]:

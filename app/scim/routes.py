@@ -17,6 +17,7 @@ from app.scim.protocol.constants import MEDIA_TYPE
 from app.scim.protocol.etag import matches, weak
 from app.scim.protocol.list_query import ListQuery
 from app.scim.rendering import Answer
+from app.scim.routes_trace import close_trace, note_refusal, open_trace
 from app.web.context import Services, identify, service, state
 
 READABLE = frozenset({MEDIA_TYPE, "application/json"})
@@ -24,6 +25,7 @@ READABLE = frozenset({MEDIA_TYPE, "application/json"})
 View = Callable[..., Response]
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
+blueprint.after_request(close_trace)
 
 
 def route(rule: str, *methods: str, with_slash: bool = False) -> Callable[[View], View]:
@@ -32,6 +34,7 @@ def route(rule: str, *methods: str, with_slash: bool = False) -> Callable[[View]
     def register(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: str) -> Response:
+            open_trace()
             _authenticate()
             return view(**arguments)
 
@@ -111,4 +114,6 @@ def send_json(body: str, status: int = 200) -> Response:
 
 
 def render_scim_error(error: UsherError, _request_id: str) -> Response:
-    return send_json(json.dumps(messages.refusal(error)), error.status)
+    body = messages.refusal(error)
+    note_refusal(body.get("scimType"), error.detail)
+    return send_json(json.dumps(body), error.status)

@@ -1,7 +1,7 @@
 """SCIM operations on groups. Members travel as differences; no list of them is loaded to change one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.core.connection import Row
@@ -14,6 +14,7 @@ from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer
+from app.scim.trace import RequestTrace
 
 
 class GroupReader(ResourceReader):
@@ -21,20 +22,30 @@ class GroupReader(ResourceReader):
 
 
 class GroupResources:
-    def __init__(self, reader: GroupReader, directory: GroupService) -> None:
+    """What a write changed is named in `trace`; members are, when it named them and anything changed."""
+
+    def __init__(self, reader: GroupReader, directory: GroupService, trace: RequestTrace) -> None:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._trace = trace
 
     def create(self, body: Any, projection: Projection) -> Answer:
         attributes, members = self._read(body)
-        return self._reader.get(self._directory.create(attributes, members), projection)
+        group_id = self._directory.create(attributes, members)
+        self._trace.group_id = group_id
+        self._trace.changed.update(attributes, (MEMBERS,) if members else ())
+        return self._reader.get(group_id, projection)
 
     def replace(self, group_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1: the members are exactly those of the body."""
         attributes, members = self._read(body)
         group = self._lock(group_id, if_match)
-        self._directory.update(group, attributes=attributes, members=MemberChange(add=members, replace=True))
+        change = MemberChange(add=members, replace=True)
+        version = self._directory.update(group, attributes=attributes, members=change)
+        before = json.loads(group.attributes)
+        differing = {name for name in before | attributes if before.get(name) != attributes.get(name)}
+        self._note(group, version, differing | {MEMBERS})
         return self._reader.get(group_id, projection)
 
     def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
@@ -42,14 +53,22 @@ class GroupResources:
         operations = parse_operations(body)
         group = self._lock(group_id, if_match)
         patched = apply(self._type, operations, json.loads(group.attributes), resource_id=group_id)
-        return self._directory.update(
+        version = self._directory.update(
             group,
             attributes=patched.attributes if patched.changed else None,
             members=_change(patched.members),
         )
+        self._note(
+            group, version, patched.changed if patched.members is None else patched.changed | {MEMBERS}
+        )
+        return version
 
     def delete(self, group_id: str, if_match: str | None) -> None:
         self._directory.delete(self._lock(group_id, if_match))
+
+    def _note(self, group: Row, version: int, names: Iterable[str]) -> None:
+        if version != group.version:
+            self._trace.changed.update(names)
 
     def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
         attributes = normalize(self._type, body).attributes

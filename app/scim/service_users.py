@@ -11,6 +11,7 @@ from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer
 from app.scim.shelves import groups_of_user
+from app.scim.trace import RequestTrace
 
 # All that a change and the answer to it need, in one statement.
 _LOADED = LOCKED_USER.add_columns(groups_of_user)
@@ -30,17 +31,23 @@ class UserReader(ResourceReader):
 
 
 class UserResources:
-    def __init__(self, reader: UserReader, directory: UserService) -> None:
+    """What a write changed is named in `trace`."""
+
+    def __init__(self, reader: UserReader, directory: UserService, trace: RequestTrace) -> None:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._trace = trace
 
     def create(self, body: Any, projection: Projection) -> Answer:
         """RFC 7644 section 3.3; Google creates suspended people, so `active` is honoured."""
         attributes = normalize(self._type, body).attributes
         active = attributes.pop("active", True)
+        stored = self._directory.create(attributes, active=active)
+        self._trace.user_id = stored.id
+        self._trace.changed.update(attributes, {"active"})
         # Nobody is in a group before they exist.
-        return self._reader.answer(self._directory.create(attributes, active=active), projection, "[]")
+        return self._reader.answer(stored, projection, "[]")
 
     def replace(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""
@@ -52,6 +59,7 @@ class UserResources:
         changed = frozenset(
             name for name in before.keys() | attributes.keys() if before.get(name) != attributes.get(name)
         )
+        self._trace.changed.update(changed, () if active == user.idp_active else ("active",))
         if not changed and active == user.idp_active:
             return self._reader.answer(user, projection, user.related)
         stored = self._directory.update(user, attributes, idp_active=active, changed=changed)
@@ -64,6 +72,7 @@ class UserResources:
         # The IdP edits its own view: an administrator's block must not look like the IdP's word.
         before = {**json.loads(user.attributes), "active": user.idp_active}
         patched = apply(self._type, operations, before, resource_id=user_id)
+        self._trace.changed.update(patched.changed)
         if not patched.changed:
             return self._reader.answer(user, projection, user.related)
         attributes = dict(patched.attributes)

@@ -43,6 +43,8 @@ class RequestState:
     services: Services | None = None
     actor: Actor | None = None
     org_id: str | None = None
+    # What the routes of a part carry from the view to the end of the request.
+    carried: object | None = None
     # Run in a short transaction of their own after the answer is decided, also after a refusal.
     afterwards: list[Callable[[Services], None]] = field(default_factory=list)
 

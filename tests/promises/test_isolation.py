@@ -47,6 +47,8 @@ class Victim:
         api = organization.api
         token = json_of(api.post("/scim_tokens", {"name": "victim"}))["id"]
         key = json_of(api.post("/api_keys", {"name": "victim", "scopes": ["admin"]}))["id"]
+        organization.container.traces.flush()
+        traces = json_of(api.get("/scim_requests"))["data"]
         self.ids = {
             "user_id": edge_id("user", self.user_id),
             "group_id": edge_id("group", self.group_id),
@@ -56,6 +58,7 @@ class Victim:
             "token_id": token,
             "api_key_id": key,
             "key_id": key,
+            "scim_request_id": traces[0]["id"],
         }
 
     def path(self, rule: str) -> str:
