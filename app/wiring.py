@@ -30,10 +30,12 @@ from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
+from app.directory.credential_expiry import CredentialExpiry
 from app.directory.credentials import CredentialService
 from app.directory.groups import GroupService
 from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
+from app.directory.recognition import Recognition
 from app.directory.users import UserService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
@@ -46,6 +48,8 @@ from app.governance.seats import SeatService
 from app.schema import head_revision
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
+from app.scim.protocol.tolerance_profiles import NAMES
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
@@ -137,7 +141,9 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     ApiRate: lambda s: s.container.api_rate,
     # directory
     OrganizationService: lambda s: OrganizationService(s.uow),
-    CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness),
+    CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness, NAMES),
+    Recognition: lambda s: Recognition(s.uow),
+    CredentialExpiry: lambda s: CredentialExpiry(s.uow),
     DirectoryQueries: lambda s: DirectoryQueries(s.uow),
     UserService: lambda s: UserService(s.uow, partial(search_document, s.container.registry.user)),
     GroupService: lambda s: GroupService(s.uow, partial(search_document, s.container.registry.group)),
@@ -163,10 +169,16 @@ BUILDERS: Mapping[type, Callable[[Services], object]] = {
     ),
     # scim
     Registry: lambda s: s.container.registry,
-    UserReader: lambda s: UserReader(s.uow, USERS, s.container.registry.user, s.container.urls),
-    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService)),
-    GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
-    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService)),
+    # Nothing is tolerated before a token says what is.
+    Tolerances: lambda _: Tolerances(),
+    UserReader: lambda s: UserReader(
+        s.uow, USERS, s.container.registry.user, s.container.urls, s.get(Tolerances)
+    ),
+    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(Tolerances)),
+    GroupReader: lambda s: GroupReader(
+        s.uow, GROUPS, s.container.registry.group, s.container.urls, s.get(Tolerances)
+    ),
+    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(Tolerances)),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }
@@ -229,11 +241,22 @@ DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     DEPROVISIONED: _publish_deprovision,
 }
 
+
+def _give_notices(services: Services) -> bool:
+    services.get(CredentialExpiry).give_notices()
+    return False
+
+
 JOBS = (
     Job(
         "audit.sequence",
         is_due=lambda services: services.get(Sequencer).has_work(),
         run=lambda services: services.get(Sequencer).step() == STEP,
+    ),
+    Job(
+        "credential.expiry",
+        is_due=lambda services: services.get(CredentialExpiry).has_due(),
+        run=_give_notices,
     ),
     Job(
         "idempotency.purge",

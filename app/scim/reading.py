@@ -22,6 +22,7 @@ from app.scim.protocol.filter_sql import Bindings, condition
 from app.scim.protocol.messages import ListQuery
 from app.scim.protocol.projection import Projection
 from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.rendering import RELATED, Answer, render, render_list
 
 _COLUMNS = ("id", "attributes", "version", "created_at", "last_modified_at")
@@ -73,8 +74,16 @@ class Shelf:
 
 
 class ResourceReader:
-    def __init__(self, uow: UnitOfWork, shelf: Shelf, resource_type: ResourceType, urls: PublicUrls) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        shelf: Shelf,
+        resource_type: ResourceType,
+        urls: PublicUrls,
+        tolerances: Tolerances,
+    ) -> None:
         self._uow = uow
+        self._tolerances = tolerances
         self._shelf = shelf
         self._base_url = urls.scim_base_url
         self._values = {"base_url": self._base_url}
@@ -82,7 +91,7 @@ class ResourceReader:
         self._related = RELATED[resource_type.name]
 
     def projection(self, attributes: str | None, excluded: str | None) -> Projection:
-        return Projection.parse(self.resource_type, attributes, excluded)
+        return Projection.parse(self.resource_type, attributes, excluded, self._tolerances)
 
     def require_id(self, id_: str) -> None:
         """What is no UUID is nobody's id: 404, as for a foreign one."""
@@ -91,7 +100,7 @@ class ResourceReader:
 
     def require_version(self, version: int, if_match: str | None) -> None:
         """RFC 7644 section 3.14: a client that names a version changes that version or nothing."""
-        if if_match is not None and not matches(if_match, version):
+        if if_match is not None and not matches(if_match, version, self._tolerances):
             raise PreconditionFailedError(
                 f"The {self._shelf.noun} has changed since the version in If-Match; read it again."
             )
@@ -117,7 +126,8 @@ class ResourceReader:
         joined = projection.wants(self._related)
         ids, count = shelf.ids, shelf.count
         if query.filter_text is not None:
-            matching = condition(parse_filter(self.resource_type, query.filter_text), shelf.bindings)
+            node = parse_filter(self.resource_type, query.filter_text, self._tolerances)
+            matching = condition(node, shelf.bindings)
             ids, count = ids.where(matching), count.where(matching)
         rows: Sequence[Row[Any]] = []
         if query.count:

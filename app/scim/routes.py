@@ -8,13 +8,23 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.core import strict_json
+from app.core.clock import rfc3339
 from app.core.context import Actor
-from app.core.errors import UnauthenticatedError, UnsupportedMediaTypeError, UsherError
+from app.core.errors import (
+    ForbiddenError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+    UsherError,
+)
 from app.core.rate_limit import ScimRate
-from app.directory.credentials import CredentialService
+from app.directory.credentials import WRITE
+from app.directory.recognition import Recognition
 from app.scim.protocol import messages
 from app.scim.protocol.constants import MEDIA_TYPE
 from app.scim.protocol.etag import matches, weak
+from app.scim.protocol.tolerance_profiles import enabled
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import bare_token
 from app.scim.rendering import Answer
 from app.web.context import Services, identify, service, state
 
@@ -27,18 +37,28 @@ _SCIM_TYPES = {
     "display_name_taken": "uniqueness",
 }
 
+EXPIRES = "X-Usher-Token-Expires"
+
 View = Callable[..., Response]
 
 blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 
 
-def route(rule: str, method: str) -> Callable[[View], View]:
-    """Register a view that only a live SCIM token reaches."""
+class ReadOnlyTokenError(ForbiddenError):
+    code = "read_only_token"
+
+
+def route(rule: str, method: str, *, changes_nothing: bool | None = None) -> Callable[[View], View]:
+    """Register a view that only a live SCIM token reaches.
+
+    A token that may only read reaches what `changes_nothing`: by default every GET.
+    """
+    is_open_to_readers = method == "GET" if changes_nothing is None else changes_nothing
 
     def register(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: str) -> Response:
-            _authenticate()
+            _authenticate(is_open_to_readers=is_open_to_readers)
             return view(**arguments)
 
         blueprint.add_url_rule(rule, view.__name__, guarded, methods=[method])
@@ -47,26 +67,35 @@ def route(rule: str, method: str) -> Callable[[View], View]:
     return register
 
 
-def _authenticate() -> None:
-    recognized = service(CredentialService).recognize("scim_token", _bearer())
+def _authenticate(*, is_open_to_readers: bool) -> None:
+    scheme, token = _presented()
+    recognized = service(Recognition).recognize("scim_token", token)
     identify(Actor("scim_token", recognized.id), recognized.org_id)
+    tolerances = service(Tolerances)
+    tolerances.enabled = enabled(recognized.tolerances or ())
+    if bare_token(scheme) and not tolerances.allow(bare_token):
+        raise UnauthenticatedError("This connection is strict: send Authorization: Bearer <token>.")
+    if recognized.ends_soon_at is not None:
+        state().headers[EXPIRES] = rfc3339(recognized.ends_soon_at)
     service(ScimRate).check(recognized.org_id)
+    if not is_open_to_readers and WRITE not in recognized.scopes:
+        raise ReadOnlyTokenError("This token may only read; use one with write access to change anything.")
     if recognized.stale_last_used:
 
         def mark_used(services: Services) -> None:
             services.uow.enter(recognized.org_id)
-            services.get(CredentialService).mark_used(recognized.id)
+            services.get(Recognition).mark_used(recognized.id)
 
         state().afterwards.append(mark_used)
 
 
-def _bearer() -> str:
-    """The token of `Authorization: Bearer t`, or of `Authorization: t` as Okta's header mode sends it."""
+def _presented() -> tuple[str, str]:
+    """Scheme and token of `Authorization: Bearer t`; a bare token has no scheme."""
     header = request.headers.get("Authorization", "").strip()
     scheme, _, token = header.partition(" ")
     if not header:
         raise UnauthenticatedError("Send a SCIM token in the header Authorization: Bearer <token>.")
-    return token.strip() if scheme.lower() == "bearer" and token else header
+    return (scheme, token.strip()) if scheme.lower() == "bearer" and token else ("", header)
 
 
 def read_body() -> Any:
@@ -89,7 +118,7 @@ def list_query() -> messages.ListQuery:
 def send(answer: Answer, status: int = 200) -> Response:
     """A resource with its ETag; 304 when the client has this version (RFC 7644 section 3.14)."""
     known = request.headers.get("If-None-Match")
-    if request.method == "GET" and known is not None and matches(known, answer.version):
+    if request.method == "GET" and known is not None and matches(known, answer.version, service(Tolerances)):
         response = Response(status=304)
     else:
         response = send_json(answer.body, status)

@@ -13,6 +13,7 @@ from app.scim.protocol.members import MemberChanges, member_ids
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer
 
@@ -22,10 +23,11 @@ class GroupReader(ResourceReader):
 
 
 class GroupResources:
-    def __init__(self, reader: GroupReader, directory: GroupService) -> None:
+    def __init__(self, reader: GroupReader, directory: GroupService, tolerances: Tolerances) -> None:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._tolerances = tolerances
 
     def create(self, body: Any, projection: Projection) -> Answer:
         attributes, members = self._read(body)
@@ -40,9 +42,10 @@ class GroupResources:
 
     def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
         """RFC 7644 section 3.5.2; answers the version afterwards, for a 204 without the members."""
-        operations = parse_operations(body)
+        operations = parse_operations(body, self._tolerances)
         group = self._lock(group_id, if_match)
-        patched = apply(self._type, operations, json.loads(group.attributes), resource_id=group_id)
+        before = json.loads(group.attributes)
+        patched = apply(self._type, operations, before, self._tolerances, resource_id=group_id)
         return self._directory.update(
             group,
             attributes=patched.attributes if patched.changed else None,
@@ -53,8 +56,8 @@ class GroupResources:
         self._directory.delete(self._lock(group_id, if_match))
 
     def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
-        attributes = normalize(self._type, body).attributes
-        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
+        attributes = normalize(self._type, body, self._tolerances)
+        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None), self._tolerances))
 
     def _lock(self, group_id: str, if_match: str | None) -> Row[Any]:
         self._reader.require_id(group_id)

@@ -9,6 +9,7 @@ from app.directory.users import LIVING_USER, UserService
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer
 from app.scim.shelves import groups_of_user
@@ -31,21 +32,22 @@ class UserReader(ResourceReader):
 
 
 class UserResources:
-    def __init__(self, reader: UserReader, directory: UserService) -> None:
+    def __init__(self, reader: UserReader, directory: UserService, tolerances: Tolerances) -> None:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._tolerances = tolerances
 
     def create(self, body: Any, projection: Projection) -> Answer:
         """RFC 7644 section 3.3; Google creates suspended people, so `active` is honoured."""
-        attributes = normalize(self._type, body).attributes
+        attributes = normalize(self._type, body, self._tolerances)
         active = attributes.pop("active", True)
         # Nobody is in a group before they exist.
         return self._reader.answer(self._directory.create(attributes, active=active), projection, "[]")
 
     def replace(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""
-        attributes = normalize(self._type, body).attributes
+        attributes = normalize(self._type, body, self._tolerances)
         user = self._reader.load(user_id, if_match)
         active = attributes.pop("active", user.idp_active)
         before = json.loads(user.attributes)
@@ -60,11 +62,11 @@ class UserResources:
 
     def patch(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.2: all operations or none; what is already so is no change."""
-        operations = parse_operations(body)
+        operations = parse_operations(body, self._tolerances)
         user = self._reader.load(user_id, if_match)
         # The IdP edits its own view: an administrator's block must not look like the IdP's word.
         before = {**json.loads(user.attributes), "active": user.idp_active}
-        patched = apply(self._type, operations, before, resource_id=user_id)
+        patched = apply(self._type, operations, before, self._tolerances, resource_id=user_id)
         if not patched.changed:
             return self._reader.answer(user, projection, user.related)
         attributes = dict(patched.attributes)

@@ -43,6 +43,8 @@ class RequestState:
     services: Services | None = None
     actor: Actor | None = None
     org_id: str | None = None
+    # Go into the answer, whatever it is.
+    headers: dict[str, str] = field(default_factory=dict)
     # Run in a short transaction of their own after the answer is decided, also after a refusal.
     afterwards: list[Callable[[Services], None]] = field(default_factory=list)
 
