@@ -48,12 +48,12 @@ class ReadOnlyTokenError(ForbiddenError):
     code = "read_only_token"
 
 
-def route(rule: str, method: str, *, changes_nothing: bool | None = None) -> Callable[[View], View]:
+def route(rule: str, method: str, *, changes_nothing: bool = False) -> Callable[[View], View]:
     """Register a view that only a live SCIM token reaches.
 
-    A token that may only read reaches what `changes_nothing`: by default every GET.
+    A token that may only read reaches every GET, and of the others what `changes_nothing`.
     """
-    is_open_to_readers = method == "GET" if changes_nothing is None else changes_nothing
+    is_open_to_readers = changes_nothing or method == "GET"
 
     def register(view: View) -> View:
         @wraps(view)
