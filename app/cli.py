@@ -21,7 +21,7 @@ from app.cli_session import org_option, read_settings, session
 from app.core.errors import UsherError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.names import SLUG
-from app.directory.credentials import CredentialService
+from app.directory.credentials import PROFILES, READ, WRITE, CredentialService
 from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
 from app.doctor import examine
@@ -42,6 +42,17 @@ class Duration(click.ParamType[timedelta]):
         if unit is None or not number.isdecimal() or not 0 < int(number) <= 100_000:  # noqa: PLR2004 - 273 years
             self.fail(f"{value!r} is no duration; write 365d, 12h or 30m.", param, ctx)
         return timedelta(**{unit: int(number)})
+
+
+class ToleranceSetting(click.ParamType[str | list[str]]):
+    """`auto`, `strict` or names with commas between them; which names exist, the service knows."""
+
+    name = "tolerances"
+
+    def convert(
+        self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> str | list[str]:
+        return value if value in PROFILES else [name.strip() for name in str(value).split(",")]
 
 
 @click.group()
@@ -105,11 +116,25 @@ def scim_token() -> None:
 @org_option
 @click.option("--name", default="default", show_default=True)
 @click.option("--expires-in", type=Duration(), default=None, help="365d, 12h or 30m; default: never.")
+@click.option("--read-only", is_flag=True, help="The token may read and change nothing.")
+@click.option(
+    "--tolerances", type=ToleranceSetting(), default="auto", show_default=True, help="auto, strict or a,b,c."
+)
 @as_json
-def scim_token_create(org: str, name: str, expires_in: timedelta | None, *, json_: bool) -> None:
+def scim_token_create(
+    org: str,
+    name: str,
+    expires_in: timedelta | None,
+    read_only: bool,
+    tolerances: str | list[str],
+    *,
+    json_: bool,
+) -> None:
     """Create a SCIM token; it is shown this once."""
     with session(write=True, org=org) as services:
-        row, token = services.get(CredentialService).create("scim_token", name, (), expires_in)
+        row, token = services.get(CredentialService).create_scim_token(
+            name, access=READ if read_only else WRITE, tolerances=tolerances, expires_in=expires_in
+        )
         services.commit()
         show(_scim_token(services, row, token), json_=json_)
 
@@ -147,12 +172,12 @@ def api_key_create(
     if unknown:
         raise click.UsageError(f"{unknown[0]!r} is no scope; choose from {', '.join(sorted(SCOPES))}.")
     with session(write=True, org=org) as services:
-        row, key = services.get(CredentialService).create("api_key", name, wanted)
+        row, key = services.get(CredentialService).create_api_key(name, wanted)
         services.commit()
     show({"id": edge_id("apikey", row.id), "key": key, "scopes": list(row.scopes)}, json_=json_)
 
 
-def _add_listing(group: click.Group, kind: str, prefix: str) -> None:
+def _add_listing(group: click.Group, kind: str, prefix: str, columns: tuple[str, ...]) -> None:
     @group.command("list")
     @org_option
     @as_json
@@ -160,7 +185,6 @@ def _add_listing(group: click.Group, kind: str, prefix: str) -> None:
         """List them, without secrets."""
         with session(write=False, org=org) as services:
             rows = services.get(CredentialService).all(kind)
-        columns = ("name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
         listed = [
             {"id": edge_id(prefix, row.id), **{name: getattr(row, name) for name in columns}} for row in rows
         ]
@@ -178,8 +202,9 @@ def _add_listing(group: click.Group, kind: str, prefix: str) -> None:
         show({"id": id_, "revoked": True}, json_=json_)
 
 
-_add_listing(scim_token, "scim_token", "scimtok")
-_add_listing(api_key, "api_key", "apikey")
+_SHOWN = ("name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+_add_listing(scim_token, "scim_token", "scimtok", (*_SHOWN, "previous_expires_at", "tolerances"))
+_add_listing(api_key, "api_key", "apikey", _SHOWN)
 
 
 @cli.group()

@@ -8,17 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import structlog
 
 from app.api.idempotency import IdempotencyStore
-from app.audit.feed import AuditFeed
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.audit.sequencer import STEP, Sequencer
+from app.building import BUILDERS
 from app.core.clock import Clock, SystemClock
 from app.core.context import SYSTEM, Caller
 from app.core.cursors import Cursors
@@ -31,29 +30,15 @@ from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
-from app.directory.credentials import CredentialService
-from app.directory.groups import GroupService
-from app.directory.organizations import OrganizationService
-from app.directory.queries import DirectoryQueries
-from app.directory.users import UserService
+from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
-from app.governance.explain import ExplainService
-from app.governance.limits import LimitService
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
-from app.governance.seats import SeatService
 from app.schema import head_revision
-from app.scim.page_cursors import PageCursors
-from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
-from app.scim.service_bulk import BulkService
-from app.scim.service_groups import GroupReader, GroupResources
-from app.scim.service_search import SearchService
-from app.scim.service_users import UserReader, UserResources
-from app.scim.shelves import GROUPS, USERS
-from app.scim.trace import RequestTrace, TraceQueue
+from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
@@ -74,6 +59,15 @@ class Environment:
 
 class Container:
     """Everything that lives as long as the process."""
+
+    settings: Settings
+    environment: Environment
+    registry: Registry
+    urls: PublicUrls
+    cursors: Cursors
+    scim_rate: ScimRate
+    api_rate: ApiRate
+    traces: TraceWriter
 
     def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
         self.settings = settings
@@ -120,6 +114,9 @@ class Container:
 class Services:
     """The services of one transaction, each built when first asked for."""
 
+    container: Container
+    uow: UnitOfWork
+
     def __init__(self, container: Container, uow: UnitOfWork) -> None:
         self.container = container
         self.uow = uow
@@ -144,58 +141,6 @@ class Services:
         for handler in HANDLERS.get(type(event), ()):
             handler(self, event)
 
-
-BUILDERS: Mapping[type, Callable[[Services], object]] = {
-    # core
-    Cursors: lambda s: s.container.cursors,
-    PublicUrls: lambda s: s.container.urls,
-    Readiness: lambda s: s.container.readiness,
-    ScimRate: lambda s: s.container.scim_rate,
-    ApiRate: lambda s: s.container.api_rate,
-    # directory
-    OrganizationService: lambda s: OrganizationService(s.uow),
-    CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness),
-    DirectoryQueries: lambda s: DirectoryQueries(s.uow),
-    UserService: lambda s: UserService(s.uow, partial(search_document, s.container.registry.user)),
-    GroupService: lambda s: GroupService(s.uow, partial(search_document, s.container.registry.group)),
-    # audit
-    AuditRecorder: lambda s: AuditRecorder(s.uow),
-    AuditFeed: lambda s: AuditFeed(s.uow),
-    Sequencer: lambda s: Sequencer(s.uow),
-    Outbox: lambda s: Outbox(s.uow),
-    # governance
-    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
-    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
-    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
-    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
-    SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
-    LimitService: lambda s: LimitService(
-        s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
-    ),
-    ExplainService: lambda s: ExplainService(
-        s.uow,
-        s.get(DirectoryQueries),
-        s.get(EntitlementService),
-        s.get(LimitService),
-    ),
-    # scim
-    Registry: lambda s: s.container.registry,
-    UserReader: lambda s: UserReader(s.uow, USERS, s.container.registry.user, s.container.urls),
-    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
-    GroupReader: lambda s: GroupReader(s.uow, GROUPS, s.container.registry.group, s.container.urls),
-    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
-    PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
-    SearchService: lambda s: SearchService(
-        s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
-    ),
-    BulkService: lambda s: BulkService(
-        s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls
-    ),
-    RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
-    TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
-    # api
-    IdempotencyStore: lambda s: IdempotencyStore(s.uow),
-}
 
 Handler = Callable[[Services, Any], None]
 DEPROVISIONED = "user.deprovisioned"
@@ -255,11 +200,22 @@ DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     DEPROVISIONED: _publish_deprovision,
 }
 
+
+def _give_notices(services: Services) -> bool:
+    services.get(CredentialExpiry).give_notices()
+    return False
+
+
 JOBS = (
     Job(
         "audit.sequence",
         is_due=lambda services: services.get(Sequencer).has_work(),
         run=lambda services: services.get(Sequencer).step() == STEP,
+    ),
+    Job(
+        "credential.expiry",
+        is_due=lambda services: services.get(CredentialExpiry).has_due(),
+        run=_give_notices,
     ),
     Job(
         "idempotency.purge",

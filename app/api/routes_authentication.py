@@ -11,7 +11,7 @@ from app.api.scopes import SPEND_AUTHORIZE, allows
 from app.core.context import Actor
 from app.core.errors import ForbiddenError, UnauthenticatedError
 from app.core.rate_limit import ApiRate
-from app.directory.credentials import TOKEN_KINDS, CredentialService, Recognized
+from app.directory.recognition import TOKEN_KINDS, Recognition, Recognized
 from app.web.context import Services, identify, service, state
 
 KIND = "api_key"
@@ -35,7 +35,7 @@ def authenticate(scope: str) -> Bearer:
     token = _presented()
     if token.startswith(f"usher_{TOKEN_KINDS['scim_token']}_"):
         raise UnauthenticatedError("A SCIM token is good for /scim only; use an API key here.")
-    credential = service(CredentialService).recognize(KIND, token)
+    credential = service(Recognition).recognize(KIND, token)
     identify(Actor(KIND, credential.id), credential.org_id)
     if credential.stale_last_used:
         _note_use(credential)
@@ -66,6 +66,6 @@ def _presented() -> str:
 def _note_use(credential: Recognized) -> None:
     def mark(services: Services) -> None:
         services.uow.enter(credential.org_id)
-        services.get(CredentialService).mark_used(credential.id)
+        services.get(Recognition).mark_used(credential.id)
 
     state().afterwards.append(mark)

@@ -1,6 +1,6 @@
 """`/scim_tokens` and `/api_keys`: made, rotated, revoked; each secret is shown once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.api import edge_ids, scopes
@@ -12,9 +12,11 @@ from app.api.schemas.credentials import (
     ApiKeyWithSecret,
     NewApiKey,
     NewScimToken,
+    ScimTokenChanges,
     ScimTokenSchema,
     ScimTokenWithSecret,
     lifetime,
+    show_scim_token,
 )
 from app.core.connection import Row
 from app.core.urls import PublicUrls
@@ -29,7 +31,7 @@ credentials = Endpoints("Credentials")
 )
 def list_scim_tokens(query: Query) -> dict[str, Any]:
     """List the SCIM tokens, revoked ones included."""
-    return _page("scim_token", query)
+    return _page("scim_token", query, show_scim_token)
 
 
 @credentials.endpoint(
@@ -42,8 +44,22 @@ def list_scim_tokens(query: Query) -> dict[str, Any]:
 )
 def create_scim_token(body: dict[str, Any]) -> dict[str, Any]:
     """Create a token for the identity provider's provisioning job."""
-    made = service(CredentialService).create("scim_token", body["name"], (), lifetime(body))
+    made = service(CredentialService).create_scim_token(
+        body["name"], access=body["access"], tolerances=body["tolerances"], expires_in=lifetime(body)
+    )
     return _with_base_url(*made)
+
+
+@credentials.endpoint(
+    "PATCH",
+    "/scim_tokens/<scim_token_id>",
+    scope=scopes.ADMIN,
+    body=ScimTokenChanges(),
+    answer=ScimTokenSchema(),
+)
+def change_scim_token(scim_token_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Choose what a SCIM connection may send beyond the RFC, from its next request on."""
+    return show_scim_token(service(CredentialService).set_tolerances(scim_token_id, body["tolerances"]))
 
 
 @credentials.endpoint(
@@ -69,7 +85,7 @@ def rotate_scim_token(scim_token_id: str) -> dict[str, Any]:
 @credentials.endpoint("GET", "/api_keys", scope=scopes.ADMIN, query=PageQuery(), answer=list_of(ApiKeySchema))
 def list_api_keys(query: Query) -> dict[str, Any]:
     """List the API keys, revoked ones included."""
-    return _page("api_key", query)
+    return _page("api_key", query, columns)
 
 
 @credentials.endpoint(
@@ -77,7 +93,7 @@ def list_api_keys(query: Query) -> dict[str, Any]:
 )
 def create_api_key(body: dict[str, Any]) -> dict[str, Any]:
     """Create an API key."""
-    row, key = service(CredentialService).create("api_key", body["name"], body["scopes"])
+    row, key = service(CredentialService).create_api_key(body["name"], body["scopes"])
     return {**columns(row), "key": key}
 
 
@@ -90,12 +106,12 @@ def revoke_api_key(api_key_id: str) -> dict[str, str]:
     return {"id": api_key_id}
 
 
-def _page(kind: str, query: Query) -> dict[str, Any]:
+def _page(kind: str, query: Query, show: Callable[[Row], Mapping[str, Any]]) -> dict[str, Any]:
     def fetch(after: str, limit: int) -> Sequence[Row]:
         return [row for row in service(CredentialService).all(kind) if row.id > after][:limit]
 
-    return page_of(kind, query, fetch, key=lambda row: str(row.id), show=lambda row: row)
+    return page_of(kind, query, fetch, key=lambda row: str(row.id), show=show)
 
 
 def _with_base_url(row: Row, token: str) -> dict[str, Any]:
-    return {**columns(row), "token": token, "base_url": service(PublicUrls).scim_base_url}
+    return {**show_scim_token(row), "token": token, "base_url": service(PublicUrls).scim_base_url}

@@ -1,29 +1,34 @@
-"""SCIM tokens and API keys: made, rotated, revoked, recognized.
+"""SCIM tokens and API keys: made, rotated, revoked, listed. `recognition` reads them.
 
 A credential keeps its id while its secret rotates; the previous secret stays good for an overlap, so
-two are live and no request fails. Recognizing one is a single statement that also tells row-level
-security which organization the transaction serves.
+two are live and no request fails.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from sqlalchemy import BindParameter, Select, and_, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.core.connection import Row
-from app.core.database import UtcDateTime
-from app.core.errors import ConflictError, NotFoundError, UnauthenticatedError
-from app.core.tenancy import ORG_ID, enter_organization, lookups
-from app.core.tokens import Randomness, hash_token, is_well_formed, new_token
+from app.core.database import Json
+from app.core.errors import ConflictError, NotFoundError, UnprocessableError
+from app.core.tenancy import ORG_ID, lookups
+from app.core.tokens import Randomness, hash_token, new_token
 from app.core.unit_of_work import UnitOfWork
-from app.directory.events import CredentialCreated, CredentialRevoked, CredentialRotated
+from app.directory.events import (
+    CredentialCreated,
+    CredentialRevoked,
+    CredentialRotated,
+    CredentialUpdated,
+)
 from app.directory.models import credentials
+from app.directory.recognition import TOKEN_KINDS, ToleranceSetting
 
 ROTATION_OVERLAP = timedelta(days=7)
-LAST_USED_EVERY = timedelta(minutes=1)
-TOKEN_KINDS = {"scim_token": "scim", "api_key": "api"}
+# What a SCIM token may do stands in its scopes; writing includes reading.
+READ, WRITE = "read", "write"
+# The settings of tolerances that have a name.
+PROFILES = ("auto", "strict")
 
 _INSERT = insert(credentials)
 _INSERT_LOOKUP = insert(lookups)
@@ -53,103 +58,77 @@ _ROTATE = (
         previous_secret_hash=credentials.c.secret_hash,
         previous_expires_at=bindparam("overlap_ends_at"),
         secret_hash=bindparam("new_hash"),
+        rotated_at=bindparam("moment"),
+        expires_at=bindparam("new_expires_at"),
+        noticed_days=None,
     )
+)
+_SET_TOLERANCES = (
+    update(credentials)
+    .where(credentials.c.org_id == ORG_ID, credentials.c.id == bindparam("row_id"))
+    .values(tolerances=bindparam("new_tolerances", type_=Json))
 )
 _REVOKE = (
     update(credentials)
     .where(credentials.c.org_id == ORG_ID, credentials.c.id == bindparam("row_id"))
     .values(revoked_at=bindparam("moment"))
 )
-_USED = (
-    update(credentials)
-    .where(
-        credentials.c.org_id == ORG_ID,
-        credentials.c.id == bindparam("row_id"),
-        or_(credentials.c.last_used_at.is_(None), credentials.c.last_used_at < bindparam("before")),
-    )
-    .values(last_used_at=bindparam("moment"))
-)
-
-
-def _recognize(dialect: str) -> Select[Any]:
-    """Look up, enter and judge the credential in one statement; a revoked one has no look-up left.
-
-    On PostgreSQL the credential is read by a lateral subquery with an OFFSET, which the planner can
-    neither flatten nor run first: row-level security judges the credential's row only after the CTE
-    has entered the organization. Were that ever otherwise, no row would be seen and access denied.
-    """
-    key_hash: BindParameter[str] = bindparam("key_hash")
-    moment: BindParameter[datetime] = bindparam("moment", type_=UtcDateTime())
-    found = (
-        select(lookups.c.org_id, lookups.c.object_id, enter_organization(lookups.c.org_id).label("entered"))
-        .where(lookups.c.kind == bindparam("kind"), lookups.c.key_hash == key_hash)
-        .cte("found")
-    )
-    used = credentials.c.last_used_at
-    shown = (
-        credentials.c.id,
-        credentials.c.scopes,
-        and_(
-            or_(credentials.c.expires_at.is_(None), credentials.c.expires_at > moment),
-            or_(credentials.c.secret_hash == key_hash, credentials.c.previous_expires_at > moment),
-        ).label("is_live"),
-        or_(used.is_(None), used < bindparam("stale_before", type_=UtcDateTime())).label("is_stale"),
-    )
-    matches = and_(credentials.c.org_id == found.c.org_id, credentials.c.id == found.c.object_id)
-    if dialect == "postgresql":
-        row = select(*shown).where(matches).offset(0).lateral("credential")
-        return select(found.c.entered, row).select_from(found).join(row, true())
-    return select(found.c.entered, *shown).select_from(found.join(credentials, matches))
-
-
-@dataclass(frozen=True, slots=True)
-class Recognized:
-    """Who is asking: a live credential of one organization, and whether to note that it was used."""
-
-    id: str
-    org_id: str
-    scopes: frozenset[str]
-    stale_last_used: bool
-
-
-_RECOGNIZE = {dialect: _recognize(dialect) for dialect in ("postgresql", "sqlite")}
 
 
 class CredentialService:
-    def __init__(self, uow: UnitOfWork, randomness: Randomness) -> None:
+    """`known_tolerances` are the names that a SCIM token's setting may list."""
+
+    def __init__(self, uow: UnitOfWork, randomness: Randomness, known_tolerances: frozenset[str]) -> None:
         self._uow = uow
         self._randomness = randomness
+        self._known_tolerances = known_tolerances
 
-    def recognize(self, kind: str, token: str) -> Recognized:
-        """Enter the organization of a live token; raises `UnauthenticatedError` for any other.
+    def create_scim_token(
+        self,
+        name: str,
+        *,
+        access: str = WRITE,
+        tolerances: ToleranceSetting = "auto",
+        expires_in: timedelta | None = None,
+    ) -> tuple[Row, str]:
+        """A new SCIM token and its secret; raises `UnprocessableError` for an unknown tolerance."""
+        setting = self._checked(tolerances)
+        return self._create("scim_token", name, (access,), expires_in, setting)
 
-        The reason is named only as far as the bearer of a real token may know it.
-        """
-        uow = self._uow
-        if not is_well_formed(TOKEN_KINDS[kind], token):
-            raise UnauthenticatedError("The token is not one of Usher's; check that it was copied whole.")
-        values = {
-            "kind": kind,
-            "key_hash": hash_token(token),
-            "moment": uow.now,
-            "stale_before": uow.now - LAST_USED_EVERY,
-        }
-        row = uow.execute_unscoped(_RECOGNIZE[uow.dialect], values).first()
-        if row is None:
-            raise UnauthenticatedError("The token is unknown or revoked; create a new one.")
-        if not row.is_live:
-            raise UnauthenticatedError("The token has expired; rotate it and update the client.")
-        uow.entered(row.entered)
-        return Recognized(row.id, row.entered, frozenset(row.scopes), row.is_stale)
+    def create_api_key(self, name: str, scopes: Sequence[str]) -> tuple[Row, str]:
+        return self._create("api_key", name, scopes, None, None)
 
-    def mark_used(self, credential_id: str) -> None:
-        """Note the use, at most once a minute however many processes ask."""
-        uow = self._uow
-        values = {"row_id": credential_id, "moment": uow.now, "before": uow.now - LAST_USED_EVERY}
-        uow.execute(_USED, values)
+    def set_tolerances(self, credential_id: str, tolerances: ToleranceSetting) -> Row:
+        """Change what a SCIM connection may do beyond the RFC, from its next request on."""
+        setting = self._checked(tolerances)
+        token = self._get("scim_token", credential_id)
+        if setting != token.tolerances:
+            self._uow.execute(_SET_TOLERANCES, {"row_id": credential_id, "new_tolerances": setting})
+            changes = {"before": token.tolerances, "after": setting}
+            data = {"kind": "scim_token", "name": token.name, "tolerances": changes}
+            self._uow.add(CredentialUpdated(credential_id, data))
+        return self._get("scim_token", credential_id)
 
-    def create(
-        self, kind: str, name: str, scopes: Sequence[str], expires_in: timedelta | None = None
+    def _checked(self, tolerances: ToleranceSetting) -> ToleranceSetting:
+        if isinstance(tolerances, str) and tolerances in PROFILES:
+            return tolerances
+        names = sorted({tolerances} if isinstance(tolerances, str) else set(tolerances))
+        unknown = [name for name in names if name not in self._known_tolerances]
+        if unknown:
+            raise UnprocessableError(
+                f"{unknown[0][:80]!r} is no tolerance. Send auto, strict or a list of: "
+                f"{', '.join(sorted(self._known_tolerances))}.",
+                code="unknown_tolerance",
+            )
+        return names
+
+    def _create(
+        self,
+        kind: str,
+        name: str,
+        scopes: Sequence[str],
+        expires_in: timedelta | None,
+        tolerances: ToleranceSetting | None,
     ) -> tuple[Row, str]:
         """A new credential and its secret, which is shown this once and stored only as a hash."""
         uow = self._uow
@@ -163,13 +142,19 @@ class CredentialService:
             "secret_hash": hash_token(token),
             "expires_at": uow.now + expires_in if expires_in is not None else None,
             "created_at": uow.now,
+            "tolerances": tolerances,
         }
         uow.execute(_INSERT, values)
-        uow.add(CredentialCreated(credential_id, {"kind": kind, "name": name, "scopes": sorted(scopes)}))
+        named = ("kind", "name", "scopes", "tolerances")
+        data = {key: values[key] for key in named if values[key] is not None}
+        uow.add(CredentialCreated(credential_id, data))
         return self._get(kind, credential_id), token
 
     def rotate(self, kind: str, credential_id: str) -> tuple[Row, str]:
-        """A second live secret; the one before stays good for `ROTATION_OVERLAP`, an older one ends."""
+        """A second live secret, as long-lived as the one before was.
+
+        The one before stays good for `ROTATION_OVERLAP`, yet never beyond its own end; an older one ends.
+        """
         uow = self._uow
         credential = self._get(kind, credential_id)
         if credential.expires_at is not None and credential.expires_at <= uow.now:
@@ -178,10 +163,16 @@ class CredentialService:
             old = {"kind_": kind, "hash_": credential.previous_secret_hash}
             uow.execute(_DROP_LOOKUP, old)
         token = self._new_secret(kind, credential_id)
+        overlap_ends_at, expires_at = uow.now + ROTATION_OVERLAP, credential.expires_at
+        if expires_at is not None:
+            overlap_ends_at = min(overlap_ends_at, expires_at)
+            expires_at = uow.now + (expires_at - (credential.rotated_at or credential.created_at))
         values = {
             "row_id": credential_id,
             "new_hash": hash_token(token),
-            "overlap_ends_at": uow.now + ROTATION_OVERLAP,
+            "overlap_ends_at": overlap_ends_at,
+            "moment": uow.now,
+            "new_expires_at": expires_at,
         }
         uow.execute(_ROTATE, values)
         uow.add(CredentialRotated(credential_id, {"kind": kind, "name": credential.name}))

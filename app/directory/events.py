@@ -36,6 +36,21 @@ class CredentialCreated(ObjectEvent):
     target_type = "credential"
 
 
+class CredentialUpdated(ObjectEvent):
+    action = "credential.updated"
+    target_type = "credential"
+
+
+class CredentialExpiring(ObjectEvent):
+    action = "credential.expiring"
+    target_type = "credential"
+
+
+class CredentialExpired(ObjectEvent):
+    action = "credential.expired"
+    target_type = "credential"
+
+
 class CredentialRotated(ObjectEvent):
     action = "credential.rotated"
     target_type = "credential"

@@ -152,5 +152,11 @@ credentials = scoped_table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    # When the present secret came, unless it is the first.
+    Column("rotated_at", UtcDateTime),
+    # How many days before the expiry the last notice of it was given; 0 once it has expired.
+    Column("noticed_days", Integer),
+    # What a SCIM connection may do beyond the RFC: "auto", "strict" or a list of names.
+    Column("tolerances", Json),
     CheckConstraint(one_of("kind", CREDENTIAL_KINDS), name="kind"),
 )

@@ -12,14 +12,23 @@ from app.scim.protocol.etag import matches
 from app.scim.protocol.list_query import ListQuery
 from app.scim.protocol.projection import Projection
 from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.rendering import RELATED, Answer, render
 from app.scim.selection import Selection, Window
 from app.scim.shelf import Shelf
 
 
 class ResourceReader:
-    def __init__(self, uow: UnitOfWork, shelf: Shelf, resource_type: ResourceType, urls: PublicUrls) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        shelf: Shelf,
+        resource_type: ResourceType,
+        urls: PublicUrls,
+        tolerances: Tolerances,
+    ) -> None:
         self._uow = uow
+        self.tolerances = tolerances
         self._shelf = shelf
         self._base_url = urls.scim_base_url
         self.values = {"base_url": self._base_url}
@@ -27,7 +36,7 @@ class ResourceReader:
         self._related = RELATED[resource_type.name]
 
     def projection(self, attributes: str | None, excluded: str | None) -> Projection:
-        return Projection.parse(self.resource_type, attributes, excluded)
+        return Projection.parse(self.resource_type, attributes, excluded, self.tolerances)
 
     def require_id(self, id_: str) -> None:
         """What is no UUID is nobody's id: 404, as for a foreign one."""
@@ -36,7 +45,7 @@ class ResourceReader:
 
     def require_version(self, version: int, if_match: str | None) -> None:
         """RFC 7644 section 3.14: a client that names a version changes that version or nothing."""
-        if if_match is not None and not matches(if_match, version):
+        if if_match is not None and not matches(if_match, version, self.tolerances):
             raise PreconditionFailedError(
                 f"The {self._shelf.noun} has changed since the version in If-Match; read it again."
             )
@@ -65,7 +74,7 @@ class ResourceReader:
 
     def select(self, query: ListQuery, beside: Sequence[ResourceType] = ()) -> Selection:
         """What the query matches here, see `Selection.of`."""
-        return Selection.of(self._shelf, self.resource_type, query, beside)
+        return Selection.of(self._shelf, self.resource_type, query, self.tolerances, beside)
 
     def page(self, selection: Selection, window: Window, projection: Projection) -> Sequence[Row]:
         statement = selection.page(window, joined=projection.wants(self._related))

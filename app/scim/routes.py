@@ -8,19 +8,32 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.core import strict_json
+from app.core.clock import rfc3339
 from app.core.context import Actor
-from app.core.errors import UnauthenticatedError, UnsupportedMediaTypeError, UsherError
+from app.core.errors import (
+    ForbiddenError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+    UsherError,
+)
 from app.core.rate_limit import ScimRate
-from app.directory.credentials import CredentialService
+from app.directory.credentials import WRITE
+from app.directory.recognition import Recognition
 from app.scim.protocol import messages
 from app.scim.protocol.constants import MEDIA_TYPE
 from app.scim.protocol.etag import matches, weak
 from app.scim.protocol.list_query import ListQuery
+from app.scim.protocol.tolerance_profiles import enabled
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import bare_token
 from app.scim.rendering import Answer
 from app.scim.routes_trace import close_trace, note_refusal, open_trace
 from app.web.context import Services, identify, service, state
+from app.web.transaction import is_writing
 
 READABLE = frozenset({MEDIA_TYPE, "application/json"})
+
+EXPIRES = "X-Usher-Token-Expires"
 
 View = Callable[..., Response]
 
@@ -28,14 +41,21 @@ blueprint = Blueprint("scim", __name__, url_prefix="/scim/v2")
 blueprint.after_request(close_trace)
 
 
+class ReadOnlyTokenError(ForbiddenError):
+    code = "read_only_token"
+
+
 def route(rule: str, *methods: str, with_slash: bool = False) -> Callable[[View], View]:
-    """Register a view that only a live SCIM token reaches; `with_slash` serves it with or without one."""
+    """Register a view that only a live SCIM token reaches; `with_slash` serves it with or without one.
+
+    A token that may only read reaches every GET, and of the others what is marked as reading.
+    """
 
     def register(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: str) -> Response:
             open_trace()
-            _authenticate()
+            _authenticate(may_write=is_writing(view))
             return view(**arguments)
 
         blueprint.add_url_rule(rule, view.__name__, guarded, methods=methods, strict_slashes=not with_slash)
@@ -44,26 +64,35 @@ def route(rule: str, *methods: str, with_slash: bool = False) -> Callable[[View]
     return register
 
 
-def _authenticate() -> None:
-    recognized = service(CredentialService).recognize("scim_token", _bearer())
+def _authenticate(*, may_write: bool) -> None:
+    scheme, token = _presented()
+    recognized = service(Recognition).recognize("scim_token", token)
     identify(Actor("scim_token", recognized.id), recognized.org_id)
+    tolerances = service(Tolerances)
+    tolerances.enabled = enabled(recognized.tolerances or ())
+    if bare_token(scheme) and not tolerances.allow(bare_token):
+        raise UnauthenticatedError("This connection is strict: send Authorization: Bearer <token>.")
+    if recognized.ends_soon_at is not None:
+        state().headers[EXPIRES] = rfc3339(recognized.ends_soon_at)
     service(ScimRate).check(recognized.org_id)
+    if may_write and WRITE not in recognized.scopes:
+        raise ReadOnlyTokenError("This token may only read; use one with write access to change anything.")
     if recognized.stale_last_used:
 
         def mark_used(services: Services) -> None:
             services.uow.enter(recognized.org_id)
-            services.get(CredentialService).mark_used(recognized.id)
+            services.get(Recognition).mark_used(recognized.id)
 
         state().afterwards.append(mark_used)
 
 
-def _bearer() -> str:
-    """The token of `Authorization: Bearer t`, or of `Authorization: t` as Okta's header mode sends it."""
+def _presented() -> tuple[str, str]:
+    """Scheme and token of `Authorization: Bearer t`; a bare token has no scheme."""
     header = request.headers.get("Authorization", "").strip()
     scheme, _, token = header.partition(" ")
     if not header:
         raise UnauthenticatedError("Send a SCIM token in the header Authorization: Bearer <token>.")
-    return token.strip() if scheme.lower() == "bearer" and token else header
+    return (scheme, token.strip()) if scheme.lower() == "bearer" and token else ("", header)
 
 
 def read_body() -> Any:
@@ -86,7 +115,7 @@ def list_query() -> ListQuery:
 def send(answer: Answer, status: int = 200) -> Response:
     """A resource with its ETag; 304 when the client has this version (RFC 7644 section 3.14)."""
     known = request.headers.get("If-None-Match")
-    if request.method == "GET" and known is not None and matches(known, answer.version):
+    if request.method == "GET" and known is not None and matches(known, answer.version, service(Tolerances)):
         response = Response(status=304)
     else:
         response = send_json(answer.body, status)

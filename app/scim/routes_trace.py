@@ -8,6 +8,7 @@ import time
 
 from flask import Request, Response, request
 
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.trace import RequestTrace
 from app.web.context import RequestState, state
 from app.web.transaction import SAFE_METHODS
@@ -19,7 +20,9 @@ def open_trace() -> None:
     """A fresh trace, because a repeated transaction begins anew."""
     current = state()
     if current.services is not None:
-        current.carried = current.services.get(RequestTrace)
+        trace = current.services.get(RequestTrace)
+        trace.tolerances = current.services.get(Tolerances).fired
+        current.carried = trace
 
 
 def note_refusal(scim_type: str | None, detail: str) -> None:
@@ -58,7 +61,7 @@ def _complete(trace: RequestTrace, current: RequestState, response: Response) ->
     if is_refused:
         # Nothing of what was begun is left.
         trace.changed = set()
-    # What a success answers is the resource itself: to keep it would cost every reader.
+    # What a success answers is the resource itself, as the request made it.
     if is_refused or asked.method not in SAFE_METHODS:
         tells_more = is_refused or trace.path.endswith("/Bulk")
         trace.keep(asked.get_data(), response.get_data() if tells_more else b"")

@@ -16,6 +16,7 @@ from app.scim.protocol.list_query import ListQuery
 from app.scim.protocol.registry import ResourceType
 from app.scim.protocol.sort_sql import Order
 from app.scim.protocol.sorting import parse_sort
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.shelf import Shelf
 
 
@@ -39,15 +40,22 @@ class Selection:
 
     @classmethod
     def of(
-        cls, shelf: Shelf, resource_type: ResourceType, query: ListQuery, beside: Sequence[ResourceType] = ()
+        cls,
+        shelf: Shelf,
+        resource_type: ResourceType,
+        query: ListQuery,
+        tolerances: Tolerances,
+        beside: Sequence[ResourceType] = (),
     ) -> "Selection":
         """Raises `InvalidFilterError` and, for sortBy, `InvalidValueError`."""
         ids, count, order = shelf.ids, shelf.count, None
         if query.filter_text is not None:
-            matching = condition(parse_filter(resource_type, query.filter_text, beside), shelf.bindings)
+            matching = condition(
+                parse_filter(resource_type, query.filter_text, tolerances, beside), shelf.bindings
+            )
             ids, count = ids.where(matching), count.where(matching)
         if query.sort_by is not None:
-            path = parse_sort(resource_type, query.sort_by, beside)
+            path = parse_sort(resource_type, query.sort_by, tolerances, beside)
             order = Order.of(path, query.descending, shelf.bindings)
             key = order.expression
             ids = ids.add_columns(key.label("sort_key"))

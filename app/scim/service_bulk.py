@@ -20,6 +20,7 @@ from app.scim.protocol.bulk_references import reference_of, resolve, resolve_id
 from app.scim.protocol.constants import MEMBERS
 from app.scim.protocol.projection import Projection
 from app.scim.protocol.registry import Registry
+from app.scim.protocol.tolerances import Tolerances
 from app.scim.service_groups import GroupResources
 from app.scim.service_users import UserResources
 
@@ -46,8 +47,8 @@ class BulkService:
         }
         # Resources are not sent back, so the members of a group are not read back either.
         self._projections = {
-            registry.user.endpoint: Projection.parse(registry.user, None, None),
-            registry.group.endpoint: Projection.parse(registry.group, None, MEMBERS),
+            registry.user.endpoint: Projection.parse(registry.user, None, None, Tolerances()),
+            registry.group.endpoint: Projection.parse(registry.group, None, MEMBERS, Tolerances()),
         }
         self._base_url = urls.scim_base_url
 

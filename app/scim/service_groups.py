@@ -28,6 +28,7 @@ class GroupResources:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._tolerances = reader.tolerances
         self._trace = trace
 
     def create(self, body: Any, projection: Projection) -> Answer:
@@ -50,9 +51,10 @@ class GroupResources:
 
     def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
         """RFC 7644 section 3.5.2; answers the version afterwards, for a 204 without the members."""
-        operations = parse_operations(body)
+        operations = parse_operations(body, self._tolerances)
         group = self._lock(group_id, if_match)
-        patched = apply(self._type, operations, json.loads(group.attributes), resource_id=group_id)
+        before = json.loads(group.attributes)
+        patched = apply(self._type, operations, before, self._tolerances, resource_id=group_id)
         version = self._directory.update(
             group,
             attributes=patched.attributes if patched.changed else None,
@@ -71,8 +73,8 @@ class GroupResources:
             self._trace.changed.update(names)
 
     def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
-        attributes = normalize(self._type, body).attributes
-        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
+        attributes = normalize(self._type, body, self._tolerances)
+        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None), self._tolerances))
 
     def _lock(self, group_id: str, if_match: str | None) -> Row:
         self._reader.require_id(group_id)

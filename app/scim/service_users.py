@@ -37,11 +37,12 @@ class UserResources:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._tolerances = reader.tolerances
         self._trace = trace
 
     def create(self, body: Any, projection: Projection) -> Answer:
         """RFC 7644 section 3.3; Google creates suspended people, so `active` is honoured."""
-        attributes = normalize(self._type, body).attributes
+        attributes = normalize(self._type, body, self._tolerances)
         active = attributes.pop("active", True)
         stored = self._directory.create(attributes, active=active)
         self._trace.user_id = stored.id
@@ -51,7 +52,7 @@ class UserResources:
 
     def replace(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""
-        attributes = normalize(self._type, body).attributes
+        attributes = normalize(self._type, body, self._tolerances)
         user = self._reader.load(user_id, if_match)
         active = attributes.pop("active", user.idp_active)
         before = json.loads(user.attributes)
@@ -67,11 +68,11 @@ class UserResources:
 
     def patch(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.2: all operations or none; what is already so is no change."""
-        operations = parse_operations(body)
+        operations = parse_operations(body, self._tolerances)
         user = self._reader.load(user_id, if_match)
         # The IdP edits its own view: an administrator's block must not look like the IdP's word.
         before = {**json.loads(user.attributes), "active": user.idp_active}
-        patched = apply(self._type, operations, before, resource_id=user_id)
+        patched = apply(self._type, operations, before, self._tolerances, resource_id=user_id)
         self._trace.changed.update(patched.changed)
         if not patched.changed:
             return self._reader.answer(user, projection, user.related)

@@ -45,6 +45,8 @@ class RequestState:
     org_id: str | None = None
     # What the routes of a part carry from the view to the end of the request.
     carried: object | None = None
+    # Go into the answer, whatever it is.
+    headers: dict[str, str] = field(default_factory=dict)
     # Run in a short transaction of their own after the answer is decided, also after a refusal.
     afterwards: list[Callable[[Services], None]] = field(default_factory=list)
 

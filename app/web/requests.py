@@ -48,7 +48,7 @@ def _finish(response: Response) -> Response:
     name = surface()
     REQUESTS.labels(name, request.method, str(response.status_code)).inc()
     SECONDS.labels(name, request.method).observe(seconds)
-    response.headers.extend([("X-Request-Id", current.request_id), *_SAFE_HEADERS])
+    response.headers.extend([("X-Request-Id", current.request_id), *_SAFE_HEADERS, *current.headers.items()])
     _log.info(
         "request",
         request_id=current.request_id,

@@ -53,7 +53,7 @@ def _attempt_repeatedly(app: Flask, view: View, begin: Begin, arguments: dict[st
         committing = False
         try:
             caller = Caller(SYSTEM, state().request_id)
-            with begin(write=_writes(view), caller=caller) as services:
+            with begin(write=is_writing(view), caller=caller) as services:
                 state().services = services
                 response = app.make_response(view(**arguments))
                 if response.status_code < 400:  # noqa: PLR2004 - where HTTP refusals begin
@@ -84,7 +84,8 @@ def reads(view: View) -> View:
     return view
 
 
-def _writes(view: View) -> bool:
+def is_writing(view: View) -> bool:
+    """Whether the view of the request at hand may change anything."""
     return bool(getattr(view, "writes", request.method not in SAFE_METHODS))
 
 

@@ -90,6 +90,8 @@ def test_credentials_of_another_organization_or_kind_are_not_there(
         ("expires_in_days", "30"),
         ("expires_in_days", 1.5),
         ("token", "usher_scim_mine"),
+        ("access", "admin"),
+        ("access", None),
     ],
 )
 def test_each_bad_field_of_a_token_is_named(acme: Any, problem: Problem, field: str, value: object) -> None:
@@ -112,3 +114,74 @@ def test_each_bad_field_of_a_token_is_named(acme: Any, problem: Problem, field: 
 def test_each_bad_field_of_a_key_is_named(acme: Any, problem: Problem, field: str, value: object) -> None:
     response = acme.post("/api_keys", {"name": "k", "scopes": ["admin"], field: value})
     assert problem(response, 400, "invalid_request")["detail"].startswith(field)
+
+
+def test_a_token_tolerates_everything_and_may_write_unless_told_otherwise(acme: Any) -> None:
+    token = acme.post("/scim_tokens", {"name": "Okta"}).json
+    assert (token["tolerances"], token["access"]) == ("auto", "write")
+    chosen = {"name": "Entra", "tolerances": ["text_boolean", "empty_text"], "access": "read"}
+    token = acme.post("/scim_tokens", chosen).json
+    assert (token["tolerances"], token["access"]) == (["empty_text", "text_boolean"], "read")
+    shown = acme.get("/scim_tokens").json["data"][-1]
+    assert (shown["id"], shown["tolerances"], shown["access"]) == (
+        token["id"],
+        token["tolerances"],
+        token["access"],
+    )
+
+
+@pytest.mark.parametrize("setting", ["strict", "auto", ["text_boolean"], []])
+def test_tolerances_are_changed_and_the_change_is_audited(acme: Any, setting: object) -> None:
+    token = acme.post("/scim_tokens", {"name": "Okta", "tolerances": ["empty_text"]}).json
+    for _ in range(2):
+        changed = acme.call("PATCH", f"/scim_tokens/{token['id']}", json={"tolerances": setting})
+        assert changed.status_code == 200
+        shown = {key: value for key, value in token.items() if key not in ("token", "base_url")}
+        assert changed.json == {**shown, "tolerances": setting}
+    entries = acme.get("/audit/events?limit=1000").json["data"]
+    # The second request changed nothing.
+    (entry,) = [entry for entry in entries if entry["action"] == "credential.updated"]
+    assert entry["data"] == {
+        "kind": "scim_token",
+        "name": "Okta",
+        "tolerances": {"before": ["empty_text"], "after": setting},
+    }
+
+
+def test_an_unknown_tolerance_is_refused_with_the_known_ones(acme: Any, problem: Problem) -> None:
+    token = acme.post("/scim_tokens", {"name": "Okta"}).json
+    unknown = {"tolerances": ["text_boolean", "free_beer"]}
+    for response in (
+        acme.post("/scim_tokens", {"name": "Entra", **unknown}),
+        acme.call("PATCH", f"/scim_tokens/{token['id']}", json=unknown),
+    ):
+        detail = problem(response, 422, "unknown_tolerance")["detail"]
+        assert "'free_beer'" in detail
+        assert "create_on_no_match, " in detail
+    assert acme.get("/scim_tokens").json["data"][-1]["id"] == token["id"]
+
+
+@pytest.mark.parametrize("setting", [None, "lax", 7, {}, [7], [["text_boolean"]], ["text_boolean"] * 101])
+def test_a_setting_of_another_shape_is_named(acme: Any, problem: Problem, setting: object) -> None:
+    token = acme.post("/scim_tokens", {"name": "Okta"}).json
+    for response in (
+        acme.post("/scim_tokens", {"name": "Entra", "tolerances": setting}),
+        acme.call("PATCH", f"/scim_tokens/{token['id']}", json={"tolerances": setting}),
+    ):
+        assert problem(response, 400, "invalid_request")["detail"].startswith("tolerances")
+
+
+def test_an_api_key_has_no_tolerances(acme: Any, problem: Problem) -> None:
+    key = acme.post("/api_keys", {"name": "siem", "scopes": ["audit:read"]}).json
+    assert "tolerances" not in key
+    disguised = key["id"].replace("apikey_", "scimtok_")
+    response = acme.call("PATCH", f"/scim_tokens/{disguised}", json={"tolerances": "strict"})
+    problem(response, 404, "not_found")
+
+
+def test_tolerances_are_the_administrator_s_to_change(acme: Any, problem: Problem) -> None:
+    token = acme.post("/scim_tokens", {"name": "Okta"}).json
+    path = f"/scim_tokens/{token['id']}"
+    refused = acme.call("PATCH", path, json={"tolerances": "strict"}, scopes=("governance:write",))
+    problem(refused, 403, "scope_missing")
+    assert acme.get("/scim_tokens").json["data"][-1]["tolerances"] == "auto"

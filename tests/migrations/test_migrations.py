@@ -56,3 +56,20 @@ def test_upgrading_twice_is_no_change(new_database: MakeDatabase, kind: str) -> 
     schema.upgrade(settings)
     schema.upgrade(settings)
     assert fill_and_read(settings) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_from_before_tolerances_keep_their_rights(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "old_tokens")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    organization = create_organization(app)
+    # Down and up again is what an installation from before has behind it.
+    organization.container.database.dispose()
+    schema.downgrade(settings, "20261122_spine")
+    schema.upgrade(settings)
+    organization.scim.create_user(active="True")
+    assert organization.api.get("/roles").status_code == 200
+    listed = json_of(organization.api.get("/scim_tokens"))["data"]
+    assert [(row["access"], row["tolerances"]) for row in listed] == [("write", "auto")]
+    organization.container.database.dispose()

@@ -30,6 +30,7 @@ BODIES = {
         "Operations": [{"op": "replace", "value": {"displayName": "Taken over"}}]
     },
     ("PATCH", "/api/v1/roles/<role_id>"): {"surfaces": []},
+    ("PATCH", "/api/v1/scim_tokens/<scim_token_id>"): {"tolerances": "strict"},
     ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
 }
 

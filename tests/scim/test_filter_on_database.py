@@ -20,6 +20,7 @@ from app.scim.protocol.registry import Registry
 from tests.scim.answers import found, listed, refused, user
 from tests.support.cast import Organization, create_organization
 from tests.support.fakes import FakeClock
+from tests.support.tolerances import auto
 
 REGISTRY = Registry.load()
 TYPES = {"/Users": REGISTRY.user, "/Groups": REGISTRY.group}
@@ -70,7 +71,7 @@ class Library:
     documents: Mapping[str, Mapping[str, dict[str, Any]]]
 
     def check(self, endpoint: str, text: str) -> None:
-        node = parse_filter(TYPES[endpoint], text)
+        node = parse_filter(TYPES[endpoint], text, auto())
         accepted = [id_ for id_, document in self.documents[endpoint].items() if matches(node, document)]
         query = {"filter": text, "attributes": "id", "count": 1000}
         answered = listed(self.organization.scim, endpoint, **query)

@@ -14,6 +14,7 @@ from app.scim.protocol.sorting import parse_sort
 from tests.scim.answers import listed, refused
 from tests.support.cast import Organization, create_organization
 from tests.support.fakes import FakeClock
+from tests.support.tolerances import auto
 
 REGISTRY = Registry.load()
 # Both cases, letters that fold to two or compose, and two that UTF-16 would order the other way.
@@ -71,7 +72,7 @@ def crowd(app: Flask, shared_clock: FakeClock) -> Organization:
 
 def key_of(path_text: str, resource: Mapping[str, Any]) -> Any:
     """What a resource is ordered by: folded, the primary or first value, the smallest of memberships."""
-    path = parse_sort(REGISTRY.user, path_text)
+    path = parse_sort(REGISTRY.user, path_text, auto())
     value: Any = search_document(REGISTRY.user, resource)
     for key in path.keys:
         if isinstance(value, list) and path.attribute.name == "groups":

@@ -150,7 +150,9 @@ def create_organization(app: Flask, slug: str | None = None) -> Organization:
         name = slug or f"org-{services.uow.ids.new()}"
         org_id = services.get(OrganizationService).create(name, name.title())
         services.commit()
-    scim_token = _create_credential(app, org_id, "scim_token", ())
+    with in_organization(app, org_id) as services:
+        _, scim_token = services.get(CredentialService).create_scim_token("test")
+        services.commit()
     scim = ScimClient(app, scim_token, "/scim/v2", "application/scim+json")
     return Organization(app, org_id, name, scim, _api_client(app, org_id, ("admin",)))
 
@@ -176,12 +178,7 @@ class _Entered:
 
 
 def _api_client(app: Flask, org_id: str, scopes: Sequence[str]) -> HttpClient:
-    key = _create_credential(app, org_id, "api_key", scopes)
-    return HttpClient(app, key, "/api/v1", "application/json")
-
-
-def _create_credential(app: Flask, org_id: str, kind: str, scopes: Sequence[str]) -> str:
     with in_organization(app, org_id) as services:
-        _, secret = services.get(CredentialService).create(kind, "test", scopes)
+        _, key = services.get(CredentialService).create_api_key("test", scopes)
         services.commit()
-    return str(secret)
+    return HttpClient(app, key, "/api/v1", "application/json")

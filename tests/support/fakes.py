@@ -15,6 +15,12 @@ class FakeClock:
 
     def advance(self, **parts: float) -> None:
         self.offset += timedelta(**parts)
+        if self.fixed is not None:
+            self.fixed += timedelta(**parts)
+
+    def stop(self) -> None:
+        """Stand still but for `advance`."""
+        self.fixed = self.now()
 
     def reset(self) -> None:
         self.offset = timedelta(0)

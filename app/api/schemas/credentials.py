@@ -3,15 +3,36 @@
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from app.api import edge_ids
-from app.api.schemas.common import Answer, name_field, no_repeats
+from app.api.schemas.common import Answer, columns, name_field, no_repeats
 from app.api.schemas.fields import EdgeId, Instant
 from app.api.scopes import SCOPES
+from app.core.connection import Row
+from app.directory.credentials import PROFILES, READ, WRITE
 
 MAX_CREDENTIAL_NAME_LENGTH = 200
 MAX_LIFETIME_DAYS = 3_650
+MAX_TOLERANCES = 100
+ACCESSES = (READ, WRITE)
+_SETTING = {
+    "description": "What the SCIM connection may send beyond the RFC.",
+    "oneOf": [
+        {"type": "string", "enum": list(PROFILES)},
+        {"type": "array", "items": {"type": "string"}, "maxItems": MAX_TOLERANCES},
+    ],
+}
+
+
+class ToleranceSetting(fields.Field[Any]):
+    """`auto`, `strict` or a list of names; which names exist, the service knows."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        is_list = isinstance(value, list) and len(value) <= MAX_TOLERANCES
+        if value in PROFILES or (is_list and all(isinstance(name, str) for name in value)):
+            return value
+        raise ValidationError("Send auto, strict or a list of names of tolerances.")
 
 
 class _Credential(Answer):
@@ -28,6 +49,8 @@ class ScimTokenSchema(_Credential):
     previous_expires_at = Instant(
         required=True, allow_none=True, metadata={"description": "Until when the secret before holds."}
     )
+    access = fields.String(required=True, validate=validate.OneOf(ACCESSES))
+    tolerances = ToleranceSetting(required=True, metadata=_SETTING)
 
 
 class ScimTokenWithSecret(ScimTokenSchema):
@@ -40,6 +63,12 @@ class NewScimToken(Schema):
     expires_in_days = fields.Integer(
         load_default=None, allow_none=True, strict=True, validate=validate.Range(1, MAX_LIFETIME_DAYS)
     )
+    access = fields.String(load_default=WRITE, validate=validate.OneOf(ACCESSES))
+    tolerances = ToleranceSetting(load_default="auto", metadata=_SETTING)
+
+
+class ScimTokenChanges(Schema):
+    tolerances = ToleranceSetting(required=True, metadata=_SETTING)
 
 
 class ApiKeySchema(_Credential):
@@ -59,6 +88,10 @@ class NewApiKey(Schema):
         required=True,
         validate=[validate.Length(min=1), no_repeats],
     )
+
+
+def show_scim_token(row: Row) -> dict[str, Any]:
+    return {**columns(row), "access": WRITE if WRITE in row.scopes else READ}
 
 
 def lifetime(body: dict[str, Any]) -> timedelta | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from app.scim.protocol.constants import MAX_FILTER_LENGTH
 from app.scim.protocol.errors import InvalidPathError, excerpt
 from app.scim.protocol.registry import Attribute, ResourceType, Schema
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_names import bare_extension_attribute, dot_after_urn, scim_1_urn
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,15 @@ class AttributePath:
         return names if self.extension is None or self.is_whole_extension else f"{self.extension.id}:{names}"
 
 
-def resolve(resource_type: ResourceType, text: str, beside: Sequence[ResourceType] = ()) -> AttributePath:
+def resolve(
+    resource_type: ResourceType, text: str, tolerances: Tolerances, beside: Sequence[ResourceType] = ()
+) -> AttributePath:
     """Resolve `name.givenName`, `urn:…:User:name.givenName`, `urn:…:enterprise:2.0:User` and the like.
 
     RFC 7644 section 3.4.2.1: where several types are searched at once, what only a type `beside` this
     one knows is an attribute without a value. Raises `InvalidPathError` for what none of them knows.
     """
-    found = find(resource_type, text) or _elsewhere(beside, text)
+    found = find(resource_type, text, tolerances) or _elsewhere(beside, text, tolerances)
     if found is None:
         names = " or ".join(known.name for known in (resource_type, *beside))
         raise InvalidPathError(
@@ -66,9 +70,9 @@ def resolve(resource_type: ResourceType, text: str, beside: Sequence[ResourceTyp
     return found
 
 
-def _elsewhere(beside: Sequence[ResourceType], text: str) -> AttributePath | None:
+def _elsewhere(beside: Sequence[ResourceType], text: str, tolerances: Tolerances) -> AttributePath | None:
     for other in beside:
-        found = find(other, text)
+        found = find(other, text, tolerances)
         if found is not None:
             # Under the other type's URN no resource of this type holds anything, not even where both
             # types have an attribute of the same name.
@@ -76,20 +80,21 @@ def _elsewhere(beside: Sequence[ResourceType], text: str) -> AttributePath | Non
     return None
 
 
-def find(resource_type: ResourceType, text: str) -> AttributePath | None:
+def find(resource_type: ResourceType, text: str, tolerances: Tolerances) -> AttributePath | None:
     """The same as `resolve`, with `None` for what the registry does not know."""
     if len(text) > MAX_FILTER_LENGTH:
         return None
     if ":" in text:
-        return _qualified(resource_type, text)
+        return _qualified(resource_type, text, tolerances)
     name, dot, sub_name = text.partition(".")
     attribute = resource_type.attribute(name)
     if attribute is not None:
         return _with_sub_attribute(None, attribute, sub_name if dot else None)
-    return _bare_extension_attribute(resource_type, name, sub_name if dot else None)
+    found = _bare_extension_attribute(resource_type, name, sub_name if dot else None)
+    return found if found and tolerances.accept(bare_extension_attribute, text) else None
 
 
-def _qualified(resource_type: ResourceType, text: str) -> AttributePath | None:
+def _qualified(resource_type: ResourceType, text: str, tolerances: Tolerances) -> AttributePath | None:
     lowered = text.lower()
     for schema in (resource_type.schema, *resource_type.extensions):
         if not lowered.startswith(schema.id.lower()):
@@ -98,31 +103,18 @@ def _qualified(resource_type: ResourceType, text: str) -> AttributePath | None:
         rest = text[len(schema.id) :]
         if not rest:
             return None if extension is None else AttributePath(extension, extension.container)
-        if rest[0] != ":" and not _dot_after_urn(rest):
-            continue
         name, dot, sub_name = rest[1:].partition(".")
         attribute = schema.attribute(name) if extension else resource_type.attribute(name)
-        if attribute is not None:
+        if attribute is not None and (rest[0] == ":" or tolerances.accept(dot_after_urn, rest)):
             return _with_sub_attribute(extension, attribute, sub_name if dot else None)
-    return None
-
-
-def _dot_after_urn(rest: str) -> bool:
-    """Entra writes `urn:…:enterprise:2.0:User.manager`, a dot where RFC 7644 section 3.10 has a colon.
-
-    Pinned by `test_entra_may_write_a_dot_between_the_urn_and_the_attribute`.
-    """
-    return rest[0] == "."
+    mended = tolerances.mend(scim_1_urn, text, resource_type.schema.id)
+    return None if mended is text else _qualified(resource_type, mended, tolerances)
 
 
 def _bare_extension_attribute(
     resource_type: ResourceType, name: str, sub_name: str | None
 ) -> AttributePath | None:
-    """Entra names enterprise attributes without their URN (`manager`, `department`).
-
-    Pinned by `test_entra_may_name_an_enterprise_attribute_without_its_urn`. A name that stands in two
-    extensions stays unknown, because guessing would change the wrong one.
-    """
+    """A name that stands in two extensions stays unknown, because guessing would change the wrong one."""
     holders = [schema for schema in resource_type.extensions if schema.attribute(name)]
     attribute = holders[0].attribute(name) if len(holders) == 1 else None
     return None if attribute is None else _with_sub_attribute(holders[0], attribute, sub_name)

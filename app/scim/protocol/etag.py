@@ -2,6 +2,9 @@
 
 import re
 
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import unquoted_version
+
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -9,12 +12,11 @@ def weak(version: int) -> str:
     return f'W/"{version}"'
 
 
-def matches(header: str, version: int) -> bool:
-    """Compare an If-Match or If-None-Match header weakly: `*` and lists are allowed.
-
-    Azure gateways and hand-written clients drop the quotes, so a bare number counts as well.
-    """
+def matches(header: str, version: int, tolerances: Tolerances) -> bool:
+    """Compare an If-Match or If-None-Match header weakly: `*` and lists are allowed."""
     if header.strip() == "*":
         return True
-    tags = _TAG.findall(header) if '"' in header else [tag.strip() for tag in header.split(",")]
+    tags = _TAG.findall(header)
+    if not tags and tolerances.accept(unquoted_version, header):
+        tags = [tag.strip() for tag in header.split(",")]
     return str(version) in tags

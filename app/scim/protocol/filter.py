@@ -17,27 +17,33 @@ from app.scim.protocol.filter_lexer import tokenize
 from app.scim.protocol.filter_literals import typed_literal
 from app.scim.protocol.nodes import And, Compare, Node, Not, Or, Present, ValuePath
 from app.scim.protocol.registry import Attribute, ResourceType
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import object_as_its_value
 
 # What the library raises for broken input besides its own error (scim2-filter-parser 0.7.0, sly 0.5).
 _GRAMMAR_ERRORS = (SCIMParserError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
 
 
-def parse_filter(resource_type: ResourceType, text: str, beside: Sequence[ResourceType] = ()) -> Node:
+def parse_filter(
+    resource_type: ResourceType, text: str, tolerances: Tolerances, beside: Sequence[ResourceType] = ()
+) -> Node:
     """Parse and resolve a filter; raises `InvalidFilterError` for whatever cannot be answered exactly.
 
     `beside` are the other types that the same filter searches, see `resolve`.
     """
-    return _Builder(resource_type, beside).node(_grammar(text))
+    return _Builder(resource_type, tolerances, beside).node(_grammar(text))
 
 
-def parse_value_path(resource_type: ResourceType, text: str) -> tuple[AttributePath, Node, Attribute | None]:
+def parse_value_path(
+    resource_type: ResourceType, text: str, tolerances: Tolerances
+) -> tuple[AttributePath, Node, Attribute | None]:
     """Parse `emails[type eq "work"].value` into attribute, filter and sub-attribute."""
     # A path alone is no filter; with "pr" behind it, it is one.
     tree = _grammar(f"{text} pr")
     expression = tree.expr
     if not isinstance(expression, ast.AttrExpr) or not isinstance(expression.attr_path.attr_name, ast.Filter):
         raise InvalidFilterError(f'{excerpt(text)} is not a path such as emails[type eq "work"].value.')
-    return _Builder(resource_type).bracketed(expression.attr_path.attr_name)
+    return _Builder(resource_type, tolerances).bracketed(expression.attr_path.attr_name)
 
 
 def _grammar(text: str) -> Any:
@@ -59,10 +65,12 @@ class _Builder:
     def __init__(
         self,
         resource_type: ResourceType,
+        tolerances: Tolerances,
         beside: Sequence[ResourceType] = (),
         scope: Attribute | None = None,
     ) -> None:
         self._resource_type = resource_type
+        self._tolerances = tolerances
         self._beside = beside
         self._scope = scope
 
@@ -102,7 +110,7 @@ class _Builder:
                 f"{path} takes no square brackets, because it does not hold a list of objects. "
                 "Write its sub-attributes with a dot, such as name.givenName."
             )
-        inner = _Builder(self._resource_type, self._beside, path.leaf)
+        inner = _Builder(self._resource_type, self._tolerances, self._beside, path.leaf)
         sub_attribute = None if sub is None else inner._resolve(sub.value).leaf
         return path, inner.node(tree.expr), sub_attribute
 
@@ -111,7 +119,7 @@ class _Builder:
         if isinstance(name, ast.Filter):
             # `emails[type eq "work"].value eq "x"`: the comparison holds for the same value too.
             path, node, sub_attribute = self.bracketed(name)
-            inner = _Builder(self._resource_type, self._beside, path.leaf)
+            inner = _Builder(self._resource_type, self._tolerances, self._beside, path.leaf)
             if sub_attribute is None and expression.value == "pr":
                 return ValuePath(path, node)
             sub_name = "value" if sub_attribute is None else sub_attribute.name
@@ -129,7 +137,7 @@ class _Builder:
         if not path.attribute.is_complex:
             return self._single(path, expression)
         # RFC 7644 section 3.4.2.2: without a sub-attribute the default is `value`.
-        inner = _Builder(self._resource_type, self._beside, path.attribute)
+        inner = _Builder(self._resource_type, self._tolerances, self._beside, path.attribute)
         name = "value" if path.sub_attribute is None else path.sub_attribute.name
         return ValuePath(
             AttributePath(path.extension, path.attribute), inner._single(inner._resolve(name), expression)
@@ -140,11 +148,11 @@ class _Builder:
         if operator == "pr":
             return Present(path)
         if path.leaf.is_complex:
-            path = _default_value(path)
+            path = _default_value(path, self._tolerances)
         literal = expression.comp_value.value
         if literal is None:
             return _compare_with_null(path, operator)
-        return Compare(path, operator, typed_literal(path, operator, literal), literal)
+        return Compare(path, operator, typed_literal(path, operator, literal, self._tolerances), literal)
 
     def _resolve(self, name: str) -> AttributePath:
         if self._scope is not None:
@@ -153,7 +161,7 @@ class _Builder:
                 raise InvalidFilterError(f"{excerpt(name)} is not a sub-attribute of {self._scope.name}.")
             return AttributePath(None, attribute)
         try:
-            path = resolve(self._resource_type, name, self._beside)
+            path = resolve(self._resource_type, name, self._tolerances, self._beside)
         except InvalidPathError as error:
             raise InvalidFilterError(error.detail) from None
         # RFC 7643 section 2.2, RFC 7644 section 7.5.2: filters must not reveal what is never returned.
@@ -189,13 +197,10 @@ def _inverse(expression: Any) -> Any | None:
     return None
 
 
-def _default_value(path: AttributePath) -> AttributePath:
-    """Entra asks `manager eq "id"` and means the manager's value.
-
-    Pinned by `test_bare_manager_means_its_value`.
-    """
+def _default_value(path: AttributePath, tolerances: Tolerances) -> AttributePath:
     value = None if path.sub_attribute else path.attribute.sub("value")
-    if value is None or path.is_whole_extension:
+    comparable = value is not None and not path.is_whole_extension
+    if not comparable or not tolerances.accept(object_as_its_value, path.attribute):
         raise InvalidFilterError(
             f"{path} is an object and cannot be compared. "
             "Name one of its sub-attributes, such as name.givenName."

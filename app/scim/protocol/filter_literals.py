@@ -9,18 +9,21 @@ from app.scim.protocol.constants import MAX_INTEGER
 from app.scim.protocol.errors import InvalidFilterError, excerpt
 from app.scim.protocol.folding import instant
 from app.scim.protocol.nodes import Literal
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_values import text_boolean_in_filter
 
 _ORDERINGS = frozenset({"gt", "ge", "lt", "le"})
 _SUBSTRINGS = frozenset({"co", "sw", "ew"})
-_TEXT_BOOLEANS = {"true": True, "false": False}
 
 
-def typed_literal(path: AttributePath, operator: str, literal: str | bool | float) -> Literal:
+def typed_literal(
+    path: AttributePath, operator: str, literal: str | bool | float, tolerances: Tolerances
+) -> Literal:
     """Raises `InvalidFilterError` when the operator or the literal does not suit the attribute."""
     kind = path.leaf.type
     _check_operator(path, operator, kind)
     if kind == "boolean":
-        return _boolean(path, literal)
+        return _boolean(path, literal, tolerances)
     if kind == "dateTime":
         return _instant(path, literal)
     if kind in {"integer", "decimal"}:
@@ -41,12 +44,8 @@ def _check_operator(path: AttributePath, operator: str, kind: str) -> None:
         )
 
 
-def _boolean(path: AttributePath, literal: str | bool | float) -> bool:
-    """Entra writes `primary eq "True"`.
-
-    Pinned by `test_text_booleans_are_booleans_for_boolean_attributes`.
-    """
-    value = _TEXT_BOOLEANS.get(literal.lower()) if isinstance(literal, str) else literal
+def _boolean(path: AttributePath, literal: str | bool | float, tolerances: Tolerances) -> bool:
+    value = tolerances.mend(text_boolean_in_filter, literal)
     if not isinstance(value, bool):
         raise _wrong_type(path, "true or false", literal)
     return value

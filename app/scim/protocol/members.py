@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.scim.protocol import tolerances
 from app.scim.protocol.constants import MAX_MEMBERS, MAX_STRING_LENGTH
 from app.scim.protocol.errors import InvalidPathError, InvalidValueError, MutabilityError, excerpt
 from app.scim.protocol.nodes import Compare, Node, Or
 from app.scim.protocol.path import PatchPath
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import remove_by_value_list
+from app.scim.protocol.tolerated_values import bare_text_as_value, single_object_as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,24 @@ class MemberChanges:
     remove: tuple[str, ...]
 
 
-def member_ids(value: Any) -> tuple[str, ...]:
+def member_ids(value: Any, tolerances: Tolerances) -> tuple[str, ...]:
     """The ids a members value names, in order and once each.
 
-    Takes lists of objects, one object, and bare ids; JumpCloud sends objects with `value` alone, Okta
-    adds `display`, Entra adds `"$ref": null`. A nested group is named by its id like a person.
+    JumpCloud sends objects with `value` alone, Okta adds `display`, Entra adds `"$ref": null`. A nested
+    group is named by its id like a person.
     """
-    entries = [] if value is None else tolerances.single_object_as_list(value)
+    entries = [] if value is None else tolerances.mend(single_object_as_list, value)
+    if not isinstance(entries, list):
+        raise InvalidValueError(f"members must be a list, not {excerpt(value)}.")
     if len(entries) > MAX_MEMBERS:
         raise InvalidValueError(f"The list has {len(entries)} members; a group holds at most {MAX_MEMBERS}.")
-    return tuple(dict.fromkeys(_member_id(entry) for entry in entries))
+    return tuple(dict.fromkeys(_member_id(entry, tolerances) for entry in entries))
 
 
-def _member_id(entry: Any) -> str:
-    found = entry
+def _member_id(entry: Any, tolerances: Tolerances) -> str:
+    found = None
+    if not isinstance(entry, dict):
+        entry = tolerances.mend(bare_text_as_value, entry)
     if isinstance(entry, dict):
         found = entry.get("value")
         if found is None:
@@ -54,7 +60,8 @@ def _member_id(entry: Any) -> str:
 class MemberFold:
     """Folds operations on `members`, in their order, into one `MemberChanges`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tolerances: Tolerances) -> None:
+        self._tolerances = tolerances
         self._touched = False
         self._replace = False
         # Dictionaries keep the order and find ids in constant time.
@@ -76,21 +83,20 @@ class MemberFold:
         if target.value_filter is not None:
             self._filtered(op, target.value_filter)
         elif op == "add":
-            self._put(member_ids(value))
+            # RFC 7644 section 3.5.2.1: what is added may be one value or a list of them.
+            self._put(member_ids([value] if isinstance(value, dict) else value, self._tolerances))
         elif op == "replace":
-            self._set(member_ids(value))
+            self._set(member_ids(value, self._tolerances))
         elif value is None:
             # RFC 7644 section 3.5.2.2: remove without a filter empties the attribute.
             self._set(())
+        elif self._tolerances.accept(remove_by_value_list, value):
+            self._drop(member_ids(value, self._tolerances))
         else:
-            self._listed(value)
-
-    def _listed(self, value: Any) -> None:
-        """Entra and JumpCloud remove with the path `members` and a list of values: only those go.
-
-        Pinned by `test_entra_remove_with_a_value_list_removes_only_those`.
-        """
-        self._drop(member_ids(value))
+            # Taking the value for absent would empty the group.
+            raise InvalidValueError(
+                'remove takes no value. Select who goes by the path: members[value eq "<id>"].'
+            )
 
     def _filtered(self, op: str, node: Node) -> None:
         ids = tuple(_ids_of_filter(node))

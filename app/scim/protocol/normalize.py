@@ -4,65 +4,74 @@ Knows the registry and the vendors' tolerances; must not know storage, so unique
 are checked elsewhere.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from app.scim.protocol.attribute_path import AttributePath, find
 from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError, excerpt
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.registry import ResourceType
-from app.scim.protocol.values import clean
+from app.scim.protocol.schemas_attribute import check_schemas, present_schemas
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_names import dotted_key, urn_key
+from app.scim.protocol.tolerated_requests import filler_password
+from app.scim.protocol.values import absent, clean, drop_unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
-    """`ignored` names what the registry does not know, for the log."""
-
-    attributes: dict[str, Any]
-    ignored: frozenset[str]
-
-
-def normalize(resource_type: ResourceType, body: Any) -> Normalized:
+def normalize(resource_type: ResourceType, body: Any, tolerances: Tolerances) -> dict[str, Any]:
     """Normalize a POST or PUT body; `schemas` is computed, required attributes are demanded."""
     if not isinstance(body, dict):
         raise InvalidSyntaxError(f"The body must be a JSON object, not {excerpt(body)}.")
-    ignored: set[str] = set()
+    attributes = canonical(resource_type, body, tolerances)
+    given = next((value for key, value in body.items() if key.lower() == "schemas"), None)
+    check_schemas(resource_type, given, attributes["schemas"], tolerances)
+    return attributes
+
+
+def canonical(resource_type: ResourceType, body: dict[str, Any], tolerances: Tolerances) -> dict[str, Any]:
+    """The attributes of a body or of a patched resource, under their canonical names."""
     found: dict[tuple[str, ...], Any] = {}
     for key, raw in body.items():
-        path = find(resource_type, key)
+        path = find(resource_type, key, tolerances)
         if path is None or (path.sub_attribute is not None and path.attribute.multi_valued):
-            ignored.add(key[:80])
-        elif not is_absent(raw) and _is_writable(path):
+            drop_unknown(key, raw, tolerances)
+        elif not is_plain_key(key, path, tolerances):
+            raise InvalidSyntaxError(f"{excerpt(key)} is a path and no name; nest {path} in its object.")
+        elif _is_writable(path, raw, tolerances):
+            where = str(path)
+            if absent(raw, where, tolerances):
+                continue
             if path.keys in found:
                 raise InvalidSyntaxError(
-                    f"{path} stands twice in the body; attribute names ignore letter case."
+                    f"{where} stands twice in the body; attribute names ignore letter case."
                 )
-            found[path.keys] = clean(path.leaf, raw, str(path), ignored)
+            found[path.keys] = clean(path.leaf, raw, where, tolerances)
     attributes = _assembled(found)
     _check_required(resource_type, attributes)
-    attributes = {"schemas": present_schemas(resource_type, attributes), **attributes}
-    return Normalized(attributes, frozenset(ignored))
+    return {"schemas": present_schemas(resource_type, attributes), **attributes}
 
 
-def present_schemas(resource_type: ResourceType, attributes: dict[str, Any]) -> list[str]:
-    """RFC 7643 section 3: `schemas` lists every namespace present.
-
-    It is computed and not taken from the client, because Entra adds a Microsoft namespace of 2006 that
-    nobody defines and sends extension data without naming its URN.
-    Pinned by `test_schemas_are_computed_from_the_data`.
-    """
-    extensions = (schema.id for schema in resource_type.extensions if schema.id in attributes)
-    return [resource_type.schema.id, *extensions]
+def is_plain_key(key: str, path: AttributePath, tolerances: Tolerances) -> bool:
+    """Tell whether a key names an attribute or a whole extension; a path only where it is tolerated."""
+    if path.is_whole_extension or (path.sub_attribute is None and ":" not in key):
+        return True
+    is_tolerated = path.sub_attribute is None or tolerances.accept(dotted_key, key)
+    return is_tolerated and (":" not in key or tolerances.accept(urn_key, key))
 
 
-def _is_writable(path: AttributePath) -> bool:
-    """RFC 7644 section 3.3: readOnly input is ignored. So are `schemas`, and Okta's filler password.
-
-    Pinned by `test_okta_password_is_dropped`.
-    """
-    if path.attribute.name == "schemas" or path.leaf.is_never_returned:
+def _is_writable(path: AttributePath, raw: Any, tolerances: Tolerances) -> bool:
+    """RFC 7644 section 3.3: readOnly input is ignored; `schemas` is checked on its own."""
+    if path.attribute.name == "schemas":
         return False
-    return not (path.attribute.is_read_only or path.leaf.is_read_only)
+    check_password(path, raw, tolerances)
+    return not (path.attribute.is_read_only or path.leaf.is_read_only or path.leaf.is_never_returned)
+
+
+def check_password(path: AttributePath, raw: Any, tolerances: Tolerances) -> None:
+    """A password is never kept, which only a client that means none may be spared to hear."""
+    if not path.leaf.is_never_returned or is_absent(raw):
+        return
+    if not tolerances.accept(filler_password, path.leaf):
+        raise InvalidValueError(f"{path} is not kept here; take it out of the attribute mapping.")
 
 
 def _assembled(found: dict[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -4,17 +4,27 @@ Pure: old value in, new value out, `None` for absent; inputs are never changed. 
 resource around the attribute.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.text import fold
-from app.scim.protocol import tolerances
 from app.scim.protocol.errors import InvalidValueError, NoTargetError, excerpt
 from app.scim.protocol.filter_match import matches_element
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.nodes import And, Compare, Node
 from app.scim.protocol.registry import Attribute
-from app.scim.protocol.values import check_count, check_single_primary, clean, clean_element
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import create_on_no_match, remove_by_value_list
+from app.scim.protocol.tolerated_values import object_in_a_list
+from app.scim.protocol.values import (
+    absent,
+    check_count,
+    check_single_primary,
+    clean,
+    clean_element,
+    manager,
+)
 
 # What is left of a value when its content is gone: labels without anything to label.
 _LABELS = frozenset({"type", "primary"})
@@ -29,6 +39,7 @@ class Change:
     op: str
     raw: Any
     where: str
+    tolerances: Tolerances
     value_filter: Node | None = None
     sub_attribute: Attribute | None = None
 
@@ -52,46 +63,51 @@ def _single(attribute: Attribute, current: Any, change: Change) -> Any:
         return None
     if attribute.is_complex:
         return _merged(attribute, current or {}, change)
-    value = clean(attribute, change.raw, change.where, set())
+    value = clean(attribute, change.raw, change.where, change.tolerances)
     return current if value is None and change.op == "add" else value
 
 
 def _merged(attribute: Attribute, current: Entry, change: Change) -> Entry | None:
     """RFC 7644 section 3.5.2.3: sub-attributes that are not named stay; an empty one is cleared."""
-    raw = tolerances.manager_as_object(attribute, change.raw)
-    if is_absent(raw):
+    raw = manager(change.raw, change.tolerances) if attribute.name == "manager" else change.raw
+    if absent(raw, change.where, change.tolerances):
         return current or None if change.op == "add" else None
-    value = clean(attribute, raw, change.where, set()) or {}
+    value = clean(attribute, raw, change.where, change.tolerances) or {}
     if change.op == "add":
         cleared: set[str] = set()
     else:
         named = ((attribute.sub(key), item) for key, item in raw.items())
         cleared = {sub.name for sub, item in named if sub is not None and is_absent(item)}
     if "value" in cleared:
-        # Entra clears the manager by `{"value": ""}`; a reference without its value means nothing.
-        # Pinned by `test_entra_clears_the_manager_with_an_empty_value`.
+        # A reference without its value means nothing.
         return None
-    kept = tolerances.without_stale_reference(current, value)
+    kept = _without_stale_reference(current, value)
     return {**{key: item for key, item in kept.items() if key not in cleared}, **value} or None
 
 
 def _with_part(entry: Entry, part: Attribute, change: Change) -> Entry:
-    value = None if change.op == "remove" else clean(part, change.raw, change.where, set())
+    value = None if change.op == "remove" else clean(part, change.raw, change.where, change.tolerances)
     if value is None and change.op == "add":
         return entry
     rest = {key: item for key, item in entry.items() if key != part.name}
     if value is None:
         return rest
-    return {**tolerances.without_stale_reference(entry, {part.name: value}), part.name: value}
+    return {**_without_stale_reference(entry, {part.name: value}), part.name: value}
 
 
 def _whole_list(attribute: Attribute, entries: list[Entry], change: Change) -> list[Entry]:
     if change.op == "remove" and change.raw is None:
         return []
-    given: list[Entry] = clean(attribute, change.raw, change.where, set()) or []
+    if change.op == "remove" and not change.tolerances.accept(remove_by_value_list, change.raw):
+        # Taking the value for absent would empty the list.
+        raise InvalidValueError(
+            f'remove takes no value. Select what goes by the path: {attribute.name}[value eq "…"].'
+        )
+    # RFC 7644 section 3.5.2.1: what is added may be one value or a list of them.
+    is_one = change.op == "add" and isinstance(change.raw, dict)
+    raw = [change.raw] if is_one else change.raw
+    given: list[Entry] = clean(attribute, raw, change.where, change.tolerances) or []
     if change.op == "remove":
-        # Entra removes values by naming them, as it does for members.
-        # Pinned by `test_entra_removes_listed_values_of_any_list`.
         return [entry for entry in entries if not any(_is_same(attribute, entry, item) for item in given)]
     if change.op == "replace":
         return given
@@ -123,12 +139,12 @@ def _selected(attribute: Attribute, entries: list[Entry], change: Change) -> lis
     if change.op == "remove":
         # A filter that picks nothing leaves nothing to remove: the wish is already fulfilled.
         return _removed(entries, picked, change.sub_attribute)
-    if is_absent(change.raw):
+    if absent(change.raw, change.where, change.tolerances):
         return entries if change.op == "add" else _removed(entries, picked, change.sub_attribute)
     result = list(entries)
     if not picked:
         picked = {len(result)}
-        result.append(_seed(attribute, node, change.where))
+        result.append(_seed(attribute, node, change))
     for place in picked:
         result[place] = _changed_entry(attribute, result[place], change)
     check_single_primary([result[place] for place in picked], change.where)
@@ -138,8 +154,8 @@ def _selected(attribute: Attribute, entries: list[Entry], change: Change) -> lis
 def _changed_entry(attribute: Attribute, entry: Entry, change: Change) -> Entry:
     if change.sub_attribute is not None:
         return _with_part(entry, change.sub_attribute, change)
-    raw = change.raw[0] if isinstance(change.raw, list) and len(change.raw) == 1 else change.raw
-    value = clean_element(attribute, raw, change.where, set())
+    raw = change.tolerances.mend(object_in_a_list, change.raw)
+    value = clean_element(attribute, raw, change.where, change.tolerances)
     if not isinstance(value, dict):
         raise InvalidValueError(f"{change.where} takes one object, not {excerpt(change.raw)}.")
     if change.op == "add" or change.value_filter is None:
@@ -160,21 +176,28 @@ def _removed(entries: list[Entry], picked: set[int], part: Attribute | None) -> 
     return result
 
 
-def _seed(attribute: Attribute, node: Node | None, where: str) -> Entry:
-    """Entra replaces `addresses[type eq "work"].locality` on a user without addresses.
-
-    RFC 7644 section 3.5.2.3 would answer noTarget; the entry is created from the `eq` terms instead,
-    and siblings in the same request then find it.
-    Pinned by `test_entra_filtered_paths_without_a_match_share_one_new_entry`.
-    """
+def _seed(attribute: Attribute, node: Node | None, change: Change) -> Entry:
+    """The value that a path which picks none begins with (RFC 7644 section 3.5.2.3: noTarget)."""
     if node is None:
         return {}
     entry = _terms(node)
     if not matches_element(attribute, node, entry):
         raise NoTargetError(
-            f"No value of {attribute.name} matches {where}, and only eq terms joined by and can create one."
+            f"No value of {attribute.name} matches {change.where}, "
+            "and only eq terms joined by and can create one."
         )
+    if not change.tolerances.accept(create_on_no_match, entry):
+        raise NoTargetError(f"No value of {attribute.name} matches {change.where}; add the value whole.")
     return entry
+
+
+def _without_stale_reference(current: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """A new `value` without its `$ref` must not keep the old one, as when Entra replaces a manager.
+
+    Pinned by `test_a_new_manager_drops_the_reference_to_the_old_one`.
+    """
+    moved = "value" in value and value["value"] != current.get("value")
+    return {key: item for key, item in current.items() if not (moved and key in {"$ref", "displayName"})}
 
 
 def _terms(node: Node) -> Entry:

@@ -8,6 +8,7 @@ from app.scim.protocol.attribute_path import find
 from app.scim.protocol.constants import MAX_PROJECTION_LENGTH
 from app.scim.protocol.errors import InvalidValueError
 from app.scim.protocol.registry import Attribute, ResourceType
+from app.scim.protocol.tolerances import Tolerances
 
 # Names under names; an empty tree stands for everything below.
 Tree = dict[str, "Tree"]
@@ -22,13 +23,19 @@ class Projection:
     without: Tree | None = None
 
     @classmethod
-    def parse(cls, resource_type: ResourceType, attributes: str | None, excluded: str | None) -> "Projection":
+    def parse(
+        cls,
+        resource_type: ResourceType,
+        attributes: str | None,
+        excluded: str | None,
+        tolerances: Tolerances,
+    ) -> "Projection":
         """Read the two query parameters; unknown names are ignored."""
         if attributes and excluded:
             raise InvalidValueError("attributes and excludedAttributes exclude each other; send one of them.")
         if attributes:
-            return cls(resource_type, only=_tree(resource_type, attributes))
-        return cls(resource_type, without=_tree(resource_type, excluded) if excluded else None)
+            return cls(resource_type, only=_tree(resource_type, attributes, tolerances))
+        return cls(resource_type, without=_tree(resource_type, excluded, tolerances) if excluded else None)
 
     @property
     def is_default(self) -> bool:
@@ -88,9 +95,9 @@ def _pruned(value: Any, only: Tree, without: Tree) -> Any:
     return {key: part for key, part in parts.items() if part not in ({}, [])}
 
 
-def _tree(resource_type: ResourceType, text: str) -> Tree:
+def _tree(resource_type: ResourceType, text: str, tolerances: Tolerances) -> Tree:
     tree: Tree = {}
-    for keys in _paths(resource_type, text):
+    for keys in _paths(resource_type, text, tolerances):
         branch = tree
         for place, key in enumerate(keys):
             known = branch.get(key)
@@ -104,12 +111,12 @@ def _tree(resource_type: ResourceType, text: str) -> Tree:
     return tree
 
 
-def _paths(resource_type: ResourceType, text: str) -> Iterator[tuple[str, ...]]:
+def _paths(resource_type: ResourceType, text: str, tolerances: Tolerances) -> Iterator[tuple[str, ...]]:
     if len(text) > MAX_PROJECTION_LENGTH:
         raise InvalidValueError(
             f"attributes and excludedAttributes hold at most {MAX_PROJECTION_LENGTH} characters."
         )
     for name in text.split(","):
-        path = find(resource_type, name.strip())
+        path = find(resource_type, name.strip(), tolerances)
         if path is not None:
             yield path.keys

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from app.scim.protocol.attribute_path import AttributePath, resolve
 from app.scim.protocol.errors import InvalidPathError, InvalidValueError
 from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.tolerances import Tolerances
 
 
-def parse_sort(resource_type: ResourceType, text: str, beside: Sequence[ResourceType] = ()) -> AttributePath:
+def parse_sort(
+    resource_type: ResourceType, text: str, tolerances: Tolerances, beside: Sequence[ResourceType] = ()
+) -> AttributePath:
     """Resolve sortBy to an attribute that has an order.
 
     Raises `InvalidValueError` for an unknown name: a list in another order than was asked for looks
@@ -16,7 +19,7 @@ def parse_sort(resource_type: ResourceType, text: str, beside: Sequence[Resource
     `beside` are the other types that the same query lists, see `resolve`.
     """
     try:
-        path = resolve(resource_type, text, beside)
+        path = resolve(resource_type, text, tolerances, beside)
     except InvalidPathError as error:
         raise InvalidValueError(f"sortBy cannot be used: {error.detail}") from None
     # As with filters, an order must not reveal what is never returned.

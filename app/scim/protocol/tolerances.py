@@ -1,99 +1,73 @@
-"""What vendors send besides the RFC, one named function per quirk. Knows no storage and no requests.
+"""Leniency by name: what a request may do beyond the RFC, and which of it the request needed.
 
-Each function names the vendor, the form that was seen and the test that pins it. Quirks of attribute
-names stand in `attribute_path`, quirks of filter literals in `filter_literals`.
+A tolerance is one small function decorated with `tolerance`; it stands beside the rule that it bends
+or in a `tolerated_*` module, and `tolerance_profiles` lists them all. Code keeps to the RFC first and
+asks only where a quirk shows. Must not know any quirk, nor where a profile is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
-from app.core import strict_json
-from app.scim.protocol.errors import MutabilityError, excerpt
-from app.scim.protocol.registry import Attribute
 
-_TEXT_BOOLEANS = {"true": True, "false": False}
+@dataclass(frozen=True, slots=True, eq=False)
+class Tolerance:
+    """One quirk; called, it mends the odd form, or tells whether it shows.
 
-
-def text_boolean(value: Any) -> Any:
-    """Entra sends `"active": "False"`; OneLogin's free-text template does so too.
-
-    Pinned by `test_entra_text_booleans_become_booleans`.
+    `form` is what was seen, `strict` what happens without the tolerance, `pinned_by` the name of the
+    test that holds the form.
     """
-    return _TEXT_BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+    name: str
+    vendors: str
+    form: str
+    strict: str
+    pinned_by: str
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
 
 
-def single_object_as_list(value: Any) -> list[Any]:
-    """OneLogin sends `"emails": {...}`, one object where a list belongs.
+class Tolerances:
+    """The tolerances of one request; `fired` names those that it needed.
 
-    Pinned by `test_onelogin_single_object_becomes_a_list`.
+    Nothing is enabled until the request's credential says so. `ignored` names the unknown attributes
+    that were dropped, cut to `MAX_NAME` letters.
     """
-    return value if isinstance(value, list) else [value]
+
+    MAX_NAME = 80
+
+    __slots__ = ("enabled", "fired", "ignored")
+
+    def __init__(self, enabled: AbstractSet[str] = frozenset()) -> None:
+        self.enabled = enabled
+        self.fired: set[str] = set()
+        self.ignored: set[str] = set()
+
+    def allow(self, quirk: Tolerance) -> bool:
+        """Ask where the quirk shows: a yes is a firing."""
+        if quirk.name not in self.enabled:
+            return False
+        self.fired.add(quirk.name)
+        return True
+
+    def mend(self, quirk: Tolerance, value: Any, *context: Any) -> Any:
+        """The mended value; the same value when the quirk does not show or is not tolerated."""
+        mended = quirk.function(value, *context)
+        return mended if mended is not value and self.allow(quirk) else value
+
+    def accept(self, quirk: Tolerance, *arguments: Any) -> bool:
+        """Tell whether the quirk shows and is tolerated."""
+        return bool(quirk.function(*arguments)) and self.allow(quirk)
 
 
-def json_text_as_object(value: Any) -> Any:
-    """Entra sends app roles as JSON text inside `value`: an object with id, value and displayName.
+def tolerance(vendors: str, *, strict: str, pinned_by: str) -> Callable[[Callable[..., Any]], Tolerance]:
+    """Make a function the tolerance of its name; its docstring is the form."""
 
-    Pinned by `test_entra_roles_as_json_text_are_unfolded`.
-    """
-    outer = value.get("value") if isinstance(value, Mapping) else value
-    if not isinstance(outer, str) or not outer.lstrip().startswith("{"):
-        return value
-    try:
-        inner = strict_json.loads(outer)
-    except strict_json.InvalidJsonError:
-        return value
-    if not isinstance(inner, dict) or not isinstance(inner.get("value"), str):
-        return value
-    unfolded = {"value": inner["value"], "display": inner.get("displayName", inner.get("display"))}
-    if not isinstance(value, Mapping):
-        return unfolded
-    return {**unfolded, **{key: item for key, item in value.items() if key != "value" and item is not None}}
+    def made(function: Callable[..., Any]) -> Tolerance:
+        form = " ".join((function.__doc__ or "").split())
+        return Tolerance(function.__name__, vendors, form, strict, pinned_by, function)
 
-
-def bare_text_as_value(value: Any) -> Any:
-    """Entra and hand-written OneLogin templates send `"emails": ["a@example.com"]` or a role as bare text.
-
-    Pinned by `test_bare_text_in_a_list_of_objects_is_its_value`.
-    """
-    return {"value": value} if isinstance(value, str) else value
-
-
-def manager_as_object(attribute: Attribute, value: Any) -> Any:
-    """Entra sends the manager as bare text, or as a list that holds one `{"$ref", "value"}`.
-
-    Pinned by `test_entra_manager_forms_all_give_the_id`.
-    """
-    if attribute.name != "manager":
-        return value
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return {"value": value} if isinstance(value, str) and value else value
-
-
-def operation_name(value: Any) -> Any:
-    """Entra writes `Add`, `Replace` and `Remove`; RFC 7644 section 3.5.2 compares without case anyway.
-
-    Pinned by `test_entra_operation_names_are_capitalised`.
-    """
-    return value.lower() if isinstance(value, str) else value
-
-
-def check_echoed_id(value: Any, resource_id: str | None) -> None:
-    """Okta repeats the group's id in a path-less PATCH (`{"id", "displayName"}`): the same id passes.
-
-    Pinned by `test_okta_group_rename_repeats_the_id`. Another id means another resource was meant.
-    """
-    if resource_id is not None and value is not None and value != resource_id:
-        raise MutabilityError(
-            f"The PATCH carries the id {excerpt(value)}, but the resource is {resource_id}; "
-            "an id never changes."
-        )
-
-
-def without_stale_reference(current: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """Entra replaces `manager` by `{"value"}` alone; the old `$ref` must not stay beside the new id.
-
-    Pinned by `test_a_new_manager_drops_the_reference_to_the_old_one`.
-    """
-    moved = "value" in value and value["value"] != current.get("value")
-    return {key: item for key, item in current.items() if not (moved and key in {"$ref", "displayName"})}
+    return made

@@ -7,7 +7,6 @@ know where a value goes.
 from typing import Any
 
 from app.core.text import fold
-from app.scim.protocol import tolerances
 from app.scim.protocol.constants import (
     MAX_BLOB_LENGTH,
     MAX_BYTES_A_LETTER,
@@ -21,6 +20,19 @@ from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError, exce
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.members import member_ids
 from app.scim.protocol.registry import Attribute
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_names import unknown_attribute
+from app.scim.protocol.tolerated_values import (
+    bare_text_as_value,
+    empty_text,
+    json_text_as_object,
+    manager_as_text,
+    manager_id,
+    number_as_text,
+    object_in_a_list,
+    single_object_as_list,
+    text_boolean,
+)
 
 _EXPECTED = {
     "string": "text",
@@ -34,26 +46,54 @@ _EXPECTED = {
 }
 
 
-def clean(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> Any:
-    """Clean a whole attribute; `where` names it in errors, unknown sub-attributes go to `ignored`."""
-    if is_absent(raw):
+def clean(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> Any:
+    """Clean a whole attribute; `where` names it in errors."""
+    if absent(raw, where, tolerances):
         return None
     if attribute.name == MEMBERS:
-        return [{"value": member} for member in member_ids(raw)] or None
+        return [{"value": member} for member in member_ids(raw, tolerances)] or None
     if attribute.multi_valued:
-        return _list(attribute, raw, where, ignored)
-    return clean_element(attribute, raw, where, ignored)
+        return _list(attribute, raw, where, tolerances)
+    return clean_element(attribute, raw, where, tolerances)
 
 
-def clean_element(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> Any:
+def clean_element(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> Any:
     """Clean one value of an attribute, multi-valued or not."""
-    if is_absent(raw):
+    if absent(raw, where, tolerances):
         return None
     if not attribute.is_complex:
-        return _simple(attribute, raw, where)
+        return _simple(attribute, raw, where, tolerances)
     if attribute.multi_valued:
-        raw = tolerances.bare_text_as_value(tolerances.json_text_as_object(raw))
-    return _object(attribute, tolerances.manager_as_object(attribute, raw), where, ignored)
+        raw = tolerances.mend(bare_text_as_value, tolerances.mend(json_text_as_object, raw))
+    elif attribute.name == "manager":
+        raw = manager(raw, tolerances)
+    return _object(attribute, raw, where, tolerances)
+
+
+def absent(raw: Any, where: str, tolerances: Tolerances) -> bool:
+    """RFC 7643 section 2.5: null and an empty list are absent; empty text only where it is tolerated."""
+    if not is_absent(raw):
+        return False
+    if tolerances.mend(empty_text, raw) == "":
+        raise InvalidValueError(f"{where} is empty text; send null or leave it out to clear it.")
+    return True
+
+
+def manager(raw: Any, tolerances: Tolerances) -> Any:
+    """The one object that `manager` takes, out of the forms in which it is named."""
+    inner = tolerances.mend(manager_as_text, tolerances.mend(object_in_a_list, raw))
+    return tolerances.mend(manager_id, inner)
+
+
+def drop_unknown(name: str, value: Any, tolerances: Tolerances) -> None:
+    """RFC 7644 section 3.12: what is not in the schema is invalidSyntax, unless it may be dropped."""
+    if tolerances.accept(unknown_attribute, value):
+        tolerances.ignored.add(name[: tolerances.MAX_NAME])
+    elif value is not None:
+        raise InvalidSyntaxError(
+            f"{excerpt(name)} is in no schema of this resource. "
+            "Take it out of the attribute mapping; /Schemas lists the names."
+        )
 
 
 def check_single_primary(elements: list[Any], where: str) -> None:
@@ -68,20 +108,22 @@ def check_count(elements: list[Any], where: str) -> None:
         raise InvalidValueError(f"{where} has {len(elements)} values; at most {MAX_VALUES} are accepted.")
 
 
-def _list(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> list[Any] | None:
-    elements = tolerances.single_object_as_list(raw)
+def _list(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> list[Any] | None:
+    elements = tolerances.mend(single_object_as_list, raw)
+    if not isinstance(elements, list):
+        raise InvalidValueError(f"{where} must be a list, not {excerpt(raw)}.")
     check_count(elements, where)
     result: list[Any] = []
     for element in elements:
-        cleaned = clean_element(attribute, element, where, ignored)
+        cleaned = clean_element(attribute, element, where, tolerances)
         if cleaned is not None and cleaned not in result:
             result.append(cleaned)
     check_single_primary(result, where)
     return result or None
 
 
-def _object(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> dict[str, Any] | None:
-    if is_absent(raw):
+def _object(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> dict[str, Any] | None:
+    if absent(raw, where, tolerances):
         return None
     if not isinstance(raw, dict):
         raise _wrong_type(attribute, raw, where)
@@ -89,35 +131,35 @@ def _object(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> di
     for key, value in raw.items():
         sub_attribute = attribute.sub(key)
         if sub_attribute is None:
-            ignored.add(f"{where}.{key[:80]}")
+            drop_unknown(f"{where}.{key}", value, tolerances)
             continue
         # RFC 7643 section 2.2: what clients cannot write is ignored when they send it.
-        if sub_attribute.is_read_only or sub_attribute.is_never_returned or is_absent(value):
+        if sub_attribute.is_read_only or sub_attribute.is_never_returned:
+            continue
+        cleaned = clean(sub_attribute, value, f"{where}.{sub_attribute.name}", tolerances)
+        if cleaned is None:
             continue
         if sub_attribute.name in result:
             raise InvalidSyntaxError(f"{where}.{sub_attribute.name} stands twice; names ignore letter case.")
-        cleaned = clean(sub_attribute, value, f"{where}.{sub_attribute.name}", ignored)
-        if cleaned is not None:
-            result[sub_attribute.name] = cleaned
+        result[sub_attribute.name] = cleaned
     return result or None
 
 
-def _simple(attribute: Attribute, raw: Any, where: str) -> Any:
+def _simple(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> Any:
     kind = attribute.type
     if kind == "boolean":
-        value = tolerances.text_boolean(raw)
+        value = raw if isinstance(raw, bool) else tolerances.mend(text_boolean, raw)
         if not isinstance(value, bool):
             raise _wrong_type(attribute, raw, where)
         return value
     if kind in {"integer", "decimal"}:
         return _number(attribute, raw, where)
-    return _text(attribute, raw, where)
+    return _text(attribute, raw, where, tolerances)
 
 
-def _text(attribute: Attribute, raw: Any, where: str) -> str:
-    # Hand-written templates send employee numbers as numbers; as text they mean the same.
-    if attribute.type == "string" and isinstance(raw, int) and not isinstance(raw, bool):
-        raw = str(raw)
+def _text(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) -> str:
+    if attribute.type == "string" and not isinstance(raw, str):
+        raw = tolerances.mend(number_as_text, raw)
     if not isinstance(raw, str):
         raise _wrong_type(attribute, raw, where)
     limit = MAX_BLOB_LENGTH if attribute.type in {"binary", "reference"} else MAX_STRING_LENGTH
@@ -132,18 +174,13 @@ def _text(attribute: Attribute, raw: Any, where: str) -> str:
 
 
 def _number(attribute: Attribute, raw: Any, where: str) -> int | float:
-    number: int | float
-    try:
-        number = float(raw) if isinstance(raw, str) else raw
-    except ValueError:
-        raise _wrong_type(attribute, raw, where) from None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= MAX_INTEGER:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not abs(raw) <= MAX_INTEGER:
         raise _wrong_type(attribute, raw, where)
     if attribute.type == "decimal":
-        return number
-    if number != int(number):
+        return raw
+    if raw != int(raw):
         raise _wrong_type(attribute, raw, where)
-    return int(number)
+    return int(raw)
 
 
 def _wrong_type(attribute: Attribute, raw: Any, where: str) -> InvalidValueError:

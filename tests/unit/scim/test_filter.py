@@ -12,6 +12,7 @@ from app.scim.protocol.filter_match import matches
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.nodes import And, Compare, Not, Or, Present, ValuePath
 from app.scim.protocol.registry import ResourceType
+from tests.support.tolerances import auto
 
 ANNA: dict[str, Any] = {
     "schemas": [USER, ENTERPRISE_USER],
@@ -33,7 +34,7 @@ ANNA: dict[str, Any] = {
 
 
 def hits(user_type: ResourceType, text: str, resource: dict[str, Any] = ANNA) -> bool:
-    return matches(parse_filter(user_type, text), search_document(user_type, resource))
+    return matches(parse_filter(user_type, text, auto()), search_document(user_type, resource))
 
 
 @pytest.mark.parametrize(
@@ -156,37 +157,37 @@ def test_filter_does_not_select_anna(user_type: ResourceType, text: str) -> None
 )
 def test_a_filter_that_cannot_be_answered_exactly_is_invalid(user_type: ResourceType, text: str) -> None:
     with pytest.raises(InvalidFilterError) as caught:
-        parse_filter(user_type, text)
+        parse_filter(user_type, text, auto())
     assert caught.value.scim_type == "invalidFilter"
     assert caught.value.status == 400
 
 
 def test_and_binds_before_or(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, "title pr or nickName pr and userType pr or active eq true")
+    node = parse_filter(user_type, "title pr or nickName pr and userType pr or active eq true", auto())
     assert isinstance(node, Or)
     assert [type(term) for term in node.nodes] == [Present, And, Compare]
 
 
 def test_brackets_bind_before_and(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, "(title pr or nickName pr) and not (userType pr or locale pr)")
+    node = parse_filter(user_type, "(title pr or nickName pr) and not (userType pr or locale pr)", auto())
     assert isinstance(node, And)
     assert [type(term) for term in node.nodes] == [Or, Not]
 
 
 def test_precedence_holds_inside_value_paths(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, 'emails[type eq "a" or type eq "b" and primary eq true]')
+    node = parse_filter(user_type, 'emails[type eq "a" or type eq "b" and primary eq true]', auto())
     assert isinstance(node, ValuePath)
     assert isinstance(node.node, Or)
 
 
 def test_text_booleans_are_booleans_for_boolean_attributes(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, 'active eq "TRUE"')
+    node = parse_filter(user_type, 'active eq "TRUE"', auto())
     assert isinstance(node, Compare)
     assert node.value is True
 
 
 def test_json_escapes_are_decoded(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, r'externalId eq "a\"b\\\u00e9\ud83d\ude00"')
+    node = parse_filter(user_type, r'externalId eq "a\"b\\\u00e9\ud83d\ude00"', auto())
     assert isinstance(node, Compare)
     assert node.value == 'a"b\\é😀'
 
@@ -203,7 +204,7 @@ def test_entra_delta_reads_compare_instants(user_type: ResourceType) -> None:
         'and meta.lastModified le "2026-03-01T10:00:00.1234569Z")'
     )
     assert hits(user_type, text)
-    node = parse_filter(user_type, 'meta.lastModified ge "2026-01-31T12:00:00.1234567+02:00"')
+    node = parse_filter(user_type, 'meta.lastModified ge "2026-01-31T12:00:00.1234567+02:00"', auto())
     assert isinstance(node, Compare)
     assert node.value == datetime(2026, 1, 31, 10, 0, 0, 123456, UTC)
 
@@ -218,31 +219,31 @@ def test_times_outside_the_calendar_are_clamped(user_type: ResourceType, text: s
 
 def test_members_of_a_group_can_be_tested_by_id(group_type: ResourceType) -> None:
     for text in ('members eq "u"', 'members.value eq "u"', 'members[value eq "u"]'):
-        node = parse_filter(group_type, text)
+        node = parse_filter(group_type, text, auto())
         assert isinstance(node, ValuePath)
         assert str(node.path) == "members"
 
 
 def test_a_long_filter_is_refused_before_it_is_read(user_type: ResourceType) -> None:
     fitting = 'userName eq "' + "x" * (2048 - len('userName eq ""')) + '"'
-    parse_filter(user_type, fitting)
+    parse_filter(user_type, fitting, auto())
     with pytest.raises(InvalidFilterError, match="2049 characters"):
-        parse_filter(user_type, fitting.replace('"x', '"xx'))
+        parse_filter(user_type, fitting.replace('"x', '"xx'), auto())
 
 
 def test_a_deep_filter_is_refused(user_type: ResourceType) -> None:
-    parse_filter(user_type, "(" * 10 + "title pr" + ")" * 10)
+    parse_filter(user_type, "(" * 10 + "title pr" + ")" * 10, auto())
     with pytest.raises(InvalidFilterError, match="nests deeper than 10"):
-        parse_filter(user_type, "(" * 11 + "title pr" + ")" * 11)
+        parse_filter(user_type, "(" * 11 + "title pr" + ")" * 11, auto())
 
 
 def test_a_filter_of_many_terms_is_refused(user_type: ResourceType) -> None:
-    parse_filter(user_type, " and ".join(['title eq "or"'] * 50))
+    parse_filter(user_type, " and ".join(['title eq "or"'] * 50), auto())
     with pytest.raises(InvalidFilterError, match="51 terms"):
-        parse_filter(user_type, " or ".join(["title pr"] * 51))
+        parse_filter(user_type, " or ".join(["title pr"] * 51), auto())
 
 
 def test_operators_inside_text_are_text(user_type: ResourceType) -> None:
-    node = parse_filter(user_type, " or ".join(['title eq "eq"'] * 50))
+    node = parse_filter(user_type, " or ".join(['title eq "eq"'] * 50), auto())
     assert isinstance(node, Or)
     assert len(node.nodes) == 50

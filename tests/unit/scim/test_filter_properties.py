@@ -18,6 +18,7 @@ from app.scim.protocol.filter_match import matches
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, condition
 from app.scim.protocol.folding import instant, search_document
 from app.scim.protocol.registry import Registry
+from tests.support.tolerances import auto
 
 USER_TYPE = Registry.load().user
 
@@ -181,7 +182,7 @@ def row(number: int, resource: dict[str, Any]) -> dict[str, Any]:
 def test_sql_selects_exactly_what_matches_in_memory(
     connection: sa.Connection, tree: Tree, resources: list[dict[str, Any]]
 ) -> None:
-    node = parse_filter(USER_TYPE, shown(tree))
+    node = parse_filter(USER_TYPE, shown(tree), auto())
     rows = [row(number, resource) for number, resource in enumerate(resources)]
     expected = {entry["number"] for entry in rows if matches(node, entry["search"])}
     with connection.begin() as transaction:
@@ -200,11 +201,11 @@ def test_needless_brackets_change_nothing(tree: Tree, resource: dict[str, Any]) 
     document = search_document(USER_TYPE, resource)
     short = shown(tree)
     try:
-        full = parse_filter(USER_TYPE, bracketed(tree))
+        full = parse_filter(USER_TYPE, bracketed(tree), auto())
     except InvalidFilterError as error:
         assume("nests deeper" not in error.detail)
         raise
-    assert matches(parse_filter(USER_TYPE, short), document) == matches(full, document)
+    assert matches(parse_filter(USER_TYPE, short, auto()), document) == matches(full, document)
 
 
 # Only terms on which both agree by definition: scim2-models compares empty text and null its own way.
@@ -227,5 +228,5 @@ def test_scim2_models_groups_filters_alike(tree: Tree, values: tuple[str, str, s
     text = shown(tree)
     names = dict(zip(("userName", "title", "nickName"), values, strict=True))
     model = User[EnterpriseUser](user_name=values[0], title=values[1], nick_name=values[2])
-    ours = matches(parse_filter(USER_TYPE, text), search_document(USER_TYPE, names))
+    ours = matches(parse_filter(USER_TYPE, text, auto()), search_document(USER_TYPE, names))
     assert ours == ScimFilter[User[EnterpriseUser]](text).match(model)

@@ -10,6 +10,7 @@ from app.scim.protocol.errors import InvalidFilterError
 from app.scim.protocol.filter import parse_filter
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation, condition
 from app.scim.protocol.registry import ResourceType
+from tests.support.tolerances import auto
 
 A = "0197c0de-0000-7000-8000-00000000000a"
 B = "0197c0de-0000-7000-8000-00000000000b"
@@ -99,7 +100,7 @@ def connection() -> Iterator[sa.Connection]:
 def test_conditions_select(
     connection: sa.Connection, group_type: ResourceType, text: str, expected: str
 ) -> None:
-    where = condition(parse_filter(group_type, text), BINDINGS)
+    where = condition(parse_filter(group_type, text, auto()), BINDINGS)
     found = connection.scalars(sa.select(GROUPS.c.id).where(where).order_by(GROUPS.c.id))
     assert "".join(key[-1] for key in found) == expected
 
@@ -107,7 +108,7 @@ def test_conditions_select(
 def test_a_part_that_no_column_holds_cannot_be_filtered_by(group_type: ResourceType) -> None:
     for text in ('members.$ref eq "x"', 'members[value eq "a" or not ($ref pr)]'):
         with pytest.raises(InvalidFilterError, match=r"members\.\$ref cannot be filtered by"):
-            condition(parse_filter(group_type, text), BINDINGS)
+            condition(parse_filter(group_type, text, auto()), BINDINGS)
 
 
 def test_an_object_is_present_when_a_column_of_it_is(user_type: ResourceType) -> None:
@@ -121,7 +122,7 @@ def test_an_object_is_present_when_a_column_of_it_is(user_type: ResourceType) ->
         (ENTERPRISE_USER + " pr", "manager_id"),
         ("manager pr", "manager_id"),
     ):
-        where = condition(parse_filter(user_type, text), Bindings(table.c.search, columns))
+        where = condition(parse_filter(user_type, text, auto()), Bindings(table.c.search, columns))
         assert f"t.{name} IS NOT NULL" in str(where)
 
 
@@ -129,7 +130,7 @@ def test_text_of_the_client_travels_as_parameters_only(user_type: ResourceType) 
     evil = "x'); DROP TABLE users; --"
     text = f'title co "{evil}" or emails[value eq "{evil}" and type sw "{evil}"] or schemas ew "{evil}"'
     for dialect in (POSTGRESQL, sa.create_engine("sqlite://").dialect):
-        statement = condition(parse_filter(user_type, text), Bindings(GROUPS.c.search)).compile(
+        statement = condition(parse_filter(user_type, text, auto()), Bindings(GROUPS.c.search)).compile(
             dialect=dialect
         )
         assert "drop" not in str(statement).lower()
@@ -138,7 +139,9 @@ def test_text_of_the_client_travels_as_parameters_only(user_type: ResourceType) 
 def test_postgresql_orders_text_by_code_point_and_reads_jsonb(user_type: ResourceType) -> None:
     text = 'title gt "a" and emails[type eq "work"] and schemas eq "urn:x"'
     statement = str(
-        condition(parse_filter(user_type, text), Bindings(GROUPS.c.search)).compile(dialect=POSTGRESQL)
+        condition(parse_filter(user_type, text, auto()), Bindings(GROUPS.c.search)).compile(
+            dialect=POSTGRESQL
+        )
     )
     assert 'COLLATE "C"' in statement
     assert "jsonb_array_elements(" in statement

@@ -8,10 +8,12 @@ from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, USER
 from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.tolerances import Tolerances
+from tests.support.tolerances import auto
 
 
 def attributes(user_type: ResourceType, **body: Any) -> dict[str, Any]:
-    result = normalize(user_type, {"userName": "anna", **body}).attributes
+    result = normalize(user_type, {"userName": "anna", **body}, auto())
     assert result.pop("schemas")[0] == USER
     assert result.pop("userName") == "anna"
     return result
@@ -30,11 +32,11 @@ def test_okta_create_is_accepted_as_it_is(user_type: ResourceType) -> None:
         "password": "1mz050nq",
         "active": True,
     }
-    result = normalize(user_type, body)
-    assert result.attributes == {
-        key: value for key, value in body.items() if key not in {"groups", "password"}
-    }
-    assert result.ignored == frozenset()
+    tolerances = auto()
+    result = normalize(user_type, body, tolerances)
+    assert result == {key: value for key, value in body.items() if key not in {"groups", "password"}}
+    assert tolerances.ignored == set()
+    assert tolerances.fired == {"filler_password"}
 
 
 def test_okta_password_is_dropped(user_type: ResourceType) -> None:
@@ -43,9 +45,10 @@ def test_okta_password_is_dropped(user_type: ResourceType) -> None:
 
 def test_okta_put_echoes_read_only_attributes(user_type: ResourceType) -> None:
     echoed = {"id": "1", "meta": {"resourceType": "User"}, "groups": [{"value": "g"}]}
-    result = normalize(user_type, {"userName": "anna", **echoed})
-    assert result.attributes == {"schemas": [USER], "userName": "anna"}
-    assert result.ignored == frozenset()
+    tolerances = Tolerances()
+    result = normalize(user_type, {"schemas": [USER], "userName": "anna", **echoed}, tolerances)
+    assert result == {"schemas": [USER], "userName": "anna"}
+    assert tolerances.ignored == set()
 
 
 def test_entra_create_is_accepted_as_it_is(user_type: ResourceType) -> None:
@@ -62,7 +65,7 @@ def test_entra_create_is_accepted_as_it_is(user_type: ResourceType) -> None:
         "manager": None,
         ENTERPRISE_USER.upper(): {"department": "Sales", "manager": "m1", "costCenter": ""},
     }
-    result = normalize(user_type, body).attributes
+    result = normalize(user_type, body, auto())
     assert result["active"] is True
     assert result["emails"] == [{"primary": True, "type": "work", "value": "anna@example.com"}]
     assert result["name"] == {"formatted": "Anna Berg", "familyName": "Berg"}
@@ -73,8 +76,8 @@ def test_entra_create_is_accepted_as_it_is(user_type: ResourceType) -> None:
 
 def test_schemas_are_computed_from_the_data(user_type: ResourceType, group_type: ResourceType) -> None:
     adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
-    group = normalize(group_type, {"schemas": [GROUP, adscim], "displayName": "Team"})
-    assert group.attributes == {"schemas": [GROUP], "displayName": "Team"}
+    group = normalize(group_type, {"schemas": [GROUP, adscim], "displayName": "Team"}, auto())
+    assert group == {"schemas": [GROUP], "displayName": "Team"}
     for schemas in (
         [],
         None,
@@ -84,7 +87,7 @@ def test_schemas_are_computed_from_the_data(user_type: ResourceType, group_type:
         [USER.replace(":2.0", "2.0")],
     ):
         body = {"schemas": schemas, "userName": "anna"}
-        assert normalize(user_type, body).attributes == {"schemas": [USER], "userName": "anna"}
+        assert normalize(user_type, body, auto()) == {"schemas": [USER], "userName": "anna"}
 
 
 def test_enterprise_attributes_may_stand_at_the_top(user_type: ResourceType) -> None:
@@ -127,9 +130,10 @@ def test_unknown_attributes_are_dropped_and_named(user_type: ResourceType) -> No
         "emails": [{"value": "a@x", "x": 1}],
         "name.y": 1,
     }
-    result = normalize(user_type, {**body, "z" * 500: 1, "emails.value": "q"})
-    assert result.ignored == {"shoeSize", "name.nick", "emails.x", "name.y", "z" * 80, "emails.value"}
-    assert result.attributes == {"schemas": [USER], "userName": "a", "emails": [{"value": "a@x"}]}
+    tolerances = auto()
+    result = normalize(user_type, {**body, "z" * 500: 1, "emails.value": "q"}, tolerances)
+    assert tolerances.ignored == {"shoeSize", "name.nick", "emails.x", "name.y", "z" * 80, "emails.value"}
+    assert result == {"schemas": [USER], "userName": "a", "emails": [{"value": "a@x"}]}
 
 
 def test_onelogin_single_object_becomes_a_list(user_type: ResourceType) -> None:
@@ -191,27 +195,59 @@ def test_required_attributes_are_required(
 ) -> None:
     key = "other" if name == "absent" else "userName"
     with pytest.raises(InvalidValueError, match="userName is required for a User"):
-        normalize(user_type, {key: name})
+        normalize(user_type, {key: name}, auto())
     with pytest.raises(InvalidValueError, match="displayName is required for a Group"):
-        normalize(group_type, {"members": []})
+        normalize(group_type, {"members": []}, auto())
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 7, [{"userName": "a"}]])
 def test_a_body_that_is_no_object_is_a_syntax_error(user_type: ResourceType, body: Any) -> None:
     with pytest.raises(InvalidSyntaxError):
-        normalize(user_type, body)
+        normalize(user_type, body, auto())
 
 
 def test_members_of_a_body_are_reduced_to_their_ids(group_type: ResourceType) -> None:
     members = [{"value": "a", "display": "A", "type": "User"}, {"$ref": None, "value": "b"}, {"value": "a"}]
     body = {"displayName": "Team", "Members": members}
-    assert normalize(group_type, body).attributes["members"] == [{"value": "a"}, {"value": "b"}]
+    assert normalize(group_type, body, auto())["members"] == [{"value": "a"}, {"value": "b"}]
     with pytest.raises(InvalidValueError, match="has no value"):
-        normalize(group_type, {"displayName": "Team", "members": [{"display": "A"}]})
+        normalize(group_type, {"displayName": "Team", "members": [{"display": "A"}]}, auto())
 
 
 def test_a_group_of_more_than_one_hundred_members_is_fine(group_type: ResourceType) -> None:
     members = [{"value": str(number)} for number in range(5000)]
-    assert (
-        len(normalize(group_type, {"displayName": "Team", "members": members}).attributes["members"]) == 5000
-    )
+    assert len(normalize(group_type, {"displayName": "Team", "members": members}, auto())["members"]) == 5000
+
+
+def test_onelogin_manager_id_is_the_manager_s_value(user_type: ResourceType) -> None:
+    for manager in ({"managerId": "m1"}, {"MANAGERID": "m1", "displayName": "M"}):
+        assert attributes(user_type, **{ENTERPRISE_USER: {"manager": manager}}) == {
+            ENTERPRISE_USER: {"manager": {"value": "m1"}}
+        }
+    both = {"managerId": "m1", "value": "m2"}
+    assert attributes(user_type, manager=both) == {ENTERPRISE_USER: {"manager": {"value": "m2"}}}
+
+
+def test_scim_1_urns_name_what_they_became(user_type: ResourceType) -> None:
+    enterprise = "urn:scim:schemas:extension:enterprise:1.0"
+    body = {
+        "schemas": ["urn:scim:schemas:core:1.0", enterprise],
+        "userName": "anna",
+        "urn:scim:schemas:core:1.0:title": "Dr",
+        enterprise: {"department": "Sales", "manager": {"managerId": "m1"}},
+    }
+    tolerances = auto()
+    assert normalize(user_type, body, tolerances) == {
+        "schemas": [USER, ENTERPRISE_USER],
+        "userName": "anna",
+        "title": "Dr",
+        ENTERPRISE_USER: {"department": "Sales", "manager": {"value": "m1"}},
+    }
+    assert tolerances.fired == {"scim_1_urn", "urn_key", "manager_id"}
+
+
+def test_a_schema_in_another_letter_case_needs_no_tolerance(user_type: ResourceType) -> None:
+    tolerances = Tolerances()
+    body = {"schemas": [USER.upper()], "userName": "anna"}
+    assert normalize(user_type, body, tolerances)["schemas"] == [USER]
+    assert tolerances.fired == set()

@@ -17,6 +17,7 @@ from app.scim.protocol.errors import (
 )
 from app.scim.protocol.patch import Patched, apply, parse_operations
 from app.scim.protocol.registry import ResourceType
+from tests.support.tolerances import auto
 
 WORK = {"value": "a@work.example", "type": "work", "primary": True}
 HOME = {"value": "a@home.example", "type": "home"}
@@ -37,9 +38,9 @@ Op = dict[str, Any]
 
 def patched(user_type: ResourceType, *operations: Op, before: dict[str, Any] = ANNA) -> Patched:
     untouched = deepcopy(before)
-    result = apply(
-        user_type, parse_operations({"schemas": [PATCH_OP], "Operations": list(operations)}), before
-    )
+    tolerances = auto()
+    body = {"schemas": [PATCH_OP], "Operations": list(operations)}
+    result = apply(user_type, parse_operations(body, tolerances), before, tolerances)
     assert before == untouched
     return result
 
@@ -83,14 +84,14 @@ class TestEnvelope:
     )
     def test_a_broken_envelope_is_refused(self, body: Any, error: type[ScimError]) -> None:
         with pytest.raises(error):
-            parse_operations(body)
+            parse_operations(body, auto())
 
     def test_a_thousand_operations_are_accepted(self) -> None:
-        assert len(parse_operations({"Operations": [add("x", "title")] * 1000})) == 1000
+        assert len(parse_operations({"Operations": [add("x", "title")] * 1000}, auto())) == 1000
 
     def test_entra_operation_names_are_capitalised(self) -> None:
         body = {"schemas": [PATCH_OP.upper()], "operations": [{"Op": "Add", "Path": "title", "Value": "x"}]}
-        (operation,) = parse_operations(body)
+        (operation,) = parse_operations(body, auto())
         assert (operation.op, operation.path, operation.value) == ("add", "title", "x")
 
 

@@ -12,6 +12,7 @@ from app.scim.protocol.errors import (
 )
 from app.scim.protocol.patch import Patched, apply, parse_operations
 from app.scim.protocol.registry import ResourceType
+from tests.support.tolerances import auto
 
 WORK = {"value": "a@work.example", "type": "work", "primary": True}
 HOME = {"value": "a@home.example", "type": "home"}
@@ -32,9 +33,9 @@ Op = dict[str, Any]
 
 def patched(user_type: ResourceType, *operations: Op, before: dict[str, Any] = ANNA) -> Patched:
     untouched = deepcopy(before)
-    result = apply(
-        user_type, parse_operations({"schemas": [PATCH_OP], "Operations": list(operations)}), before
-    )
+    tolerances = auto()
+    body = {"schemas": [PATCH_OP], "Operations": list(operations)}
+    result = apply(user_type, parse_operations(body, tolerances), before, tolerances)
     assert before == untouched
     return result
 

@@ -9,13 +9,14 @@ from app.scim.protocol.errors import InvalidPathError, InvalidValueError, Mutabi
 from app.scim.protocol.members import MemberChanges, member_ids
 from app.scim.protocol.patch import Patched, apply, parse_operations
 from app.scim.protocol.registry import ResourceType
+from tests.support.tolerances import auto
 
 TEAM: dict[str, Any] = {"schemas": [GROUP], "displayName": "Team"}
 
 
 def patched(group_type: ResourceType, *operations: dict[str, Any], resource_id: str | None = None) -> Patched:
     body = {"schemas": [PATCH_OP], "Operations": list(operations)}
-    return apply(group_type, parse_operations(body), TEAM, resource_id=resource_id)
+    return apply(group_type, parse_operations(body, auto()), TEAM, auto(), resource_id=resource_id)
 
 
 def members(group_type: ResourceType, *operations: dict[str, Any]) -> MemberChanges:
@@ -153,14 +154,14 @@ def test_parts_of_a_member_are_immutable(group_type: ResourceType, operation: di
 )
 def test_a_member_without_an_id_is_an_invalid_value(entry: Any) -> None:
     with pytest.raises(InvalidValueError):
-        member_ids([{"value": "a"}, entry])
+        member_ids([{"value": "a"}, entry], auto())
 
 
 def test_member_lists_are_capped_at_one_hundred_thousand() -> None:
     many = [{"value": str(number)} for number in range(100_000)]
-    assert len(member_ids(many)) == 100_000
+    assert len(member_ids(many, auto())) == 100_000
     with pytest.raises(InvalidValueError, match="100001 members"):
-        member_ids([*many, {"value": "x"}])
+        member_ids([*many, {"value": "x"}], auto())
 
 
 def test_the_display_name_of_a_group_cannot_be_removed(group_type: ResourceType) -> None:

@@ -8,6 +8,7 @@ from app.scim.protocol.constants import ENTERPRISE_USER, USER
 from app.scim.protocol.errors import InvalidValueError
 from app.scim.protocol.projection import Projection
 from app.scim.protocol.registry import Registry, ResourceType
+from tests.support.tolerances import auto
 
 ANNA: dict[str, Any] = {
     "schemas": [USER, ENTERPRISE_USER],
@@ -24,12 +25,12 @@ ALWAYS = {"schemas": ANNA["schemas"], "id": "1"}
 def shown(
     user_type: ResourceType, attributes: str | None = None, excluded: str | None = None
 ) -> dict[str, Any]:
-    return Projection.parse(user_type, attributes, excluded).apply(ANNA)
+    return Projection.parse(user_type, attributes, excluded, auto()).apply(ANNA)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_without_parameters_everything_is_shown(user_type: ResourceType, nothing: str | None) -> None:
-    projection = Projection.parse(user_type, nothing, nothing)
+    projection = Projection.parse(user_type, nothing, nothing, auto())
     assert projection.is_default
     assert projection.apply(ANNA) == ANNA
     assert projection.wants("groups")
@@ -72,25 +73,25 @@ def test_excluded_attributes_are_left_out_but_for_what_is_always_returned(user_t
 
 def test_both_parameters_exclude_each_other(user_type: ResourceType) -> None:
     with pytest.raises(InvalidValueError, match="exclude each other"):
-        Projection.parse(user_type, "userName", "emails")
+        Projection.parse(user_type, "userName", "emails", auto())
 
 
 def test_what_is_never_returned_never_is(user_type: ResourceType) -> None:
     for projection in (
-        Projection.parse(user_type, None, None),
-        Projection.parse(user_type, "password", None),
+        Projection.parse(user_type, None, None, auto()),
+        Projection.parse(user_type, "password", None, auto()),
     ):
         assert "password" not in projection.apply({**ANNA, "password": "x"})
         assert not projection.wants("password")
 
 
 def test_costly_attributes_need_not_be_loaded(user_type: ResourceType, group_type: ResourceType) -> None:
-    assert not Projection.parse(group_type, None, "members").wants("members")
-    assert Projection.parse(group_type, None, "members.display").wants("members")
-    assert not Projection.parse(group_type, "displayName", None).wants("members")
-    assert Projection.parse(group_type, "members.value", None).wants("Members")
-    assert not Projection.parse(user_type, None, "groups").wants("groups")
-    assert not Projection.parse(user_type, None, "groups").is_default
+    assert not Projection.parse(group_type, None, "members", auto()).wants("members")
+    assert Projection.parse(group_type, None, "members.display", auto()).wants("members")
+    assert not Projection.parse(group_type, "displayName", None, auto()).wants("members")
+    assert Projection.parse(group_type, "members.value", None, auto()).wants("Members")
+    assert not Projection.parse(user_type, None, "groups", auto()).wants("groups")
+    assert not Projection.parse(user_type, None, "groups", auto()).is_default
 
 
 def test_only_whole_attributes_have_another_rule_than_default(registry: Registry) -> None:
@@ -101,10 +102,10 @@ def test_only_whole_attributes_have_another_rule_than_default(registry: Registry
 
 def test_attributes_outside_the_registry_pass_unless_others_were_asked_for(user_type: ResourceType) -> None:
     document = {**ANNA, "urn:example:seat": {"state": "assigned"}}
-    assert "urn:example:seat" in Projection.parse(user_type, None, "name").apply(document)
-    assert "urn:example:seat" not in Projection.parse(user_type, "name", None).apply(document)
+    assert "urn:example:seat" in Projection.parse(user_type, None, "name", auto()).apply(document)
+    assert "urn:example:seat" not in Projection.parse(user_type, "name", None, auto()).apply(document)
 
 
 def test_an_endless_list_of_names_is_refused(user_type: ResourceType) -> None:
     with pytest.raises(InvalidValueError, match="8192"):
-        Projection.parse(user_type, "a," * 5000, None)
+        Projection.parse(user_type, "a," * 5000, None, auto())

@@ -13,6 +13,7 @@ from app.scim.protocol.filter_sql import Bindings, Column, Kind
 from app.scim.protocol.registry import ResourceType
 from app.scim.protocol.sort_sql import Order
 from app.scim.protocol.sorting import parse_sort
+from tests.support.tolerances import auto
 
 POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
 TABLE = sa.Table(
@@ -46,7 +47,7 @@ PEOPLE: Sequence[dict[str, Any]] = (
     ],
 )
 def test_sort_by_names_an_attribute_or_its_value(user_type: ResourceType, text: str, expected: str) -> None:
-    assert str(parse_sort(user_type, text)) == expected
+    assert str(parse_sort(user_type, text, auto())) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,14 +55,14 @@ def test_sort_by_names_an_attribute_or_its_value(user_type: ResourceType, text: 
 )
 def test_what_has_no_order_is_an_invalid_value(user_type: ResourceType, text: str) -> None:
     with pytest.raises(InvalidValueError):
-        parse_sort(user_type, text)
+        parse_sort(user_type, text, auto())
 
 
 def ordered(user_type: ResourceType, text: str, *, descending: bool) -> list[list[int]]:
     """The ids in order, and then the rest behind each of them, as the keyset condition finds it."""
     engine = sa.create_engine("sqlite://")
     TABLE.create(engine)
-    order = Order.of(parse_sort(user_type, text), descending, BINDINGS)
+    order = Order.of(parse_sort(user_type, text, auto()), descending, BINDINGS)
     key = order.expression.label("key")
     with engine.connect() as connection:
         connection.execute(sa.insert(TABLE), [{"id": i, **person} for i, person in enumerate(PEOPLE)])
@@ -100,7 +101,7 @@ def test_a_page_begins_where_the_one_before_it_ended(
 
 
 def test_text_is_ordered_by_code_point_on_postgresql(user_type: ResourceType) -> None:
-    order = Order.of(parse_sort(user_type, "title"), False, BINDINGS)
+    order = Order.of(parse_sort(user_type, "title", auto()), False, BINDINGS)
     for part in (order.by(order.expression), order.beyond("x", TABLE.c.id > 1)):
         assert 'COLLATE "C"' in str(part.compile(dialect=POSTGRESQL))
 
@@ -108,10 +109,10 @@ def test_text_is_ordered_by_code_point_on_postgresql(user_type: ResourceType) ->
 def test_what_another_type_knows_is_an_attribute_without_a_value(
     user_type: ResourceType, group_type: ResourceType
 ) -> None:
-    own = resolve(user_type, "displayName", [group_type])
+    own = resolve(user_type, "displayName", auto(), [group_type])
     assert own.keys == ("displayName",)
-    assert resolve(user_type, "members.value", [group_type]).keys == (GROUP, "members", "value")
-    assert resolve(user_type, f"{GROUP}:displayName", [group_type]).keys == (GROUP, "displayName")
-    assert resolve(group_type, "department", [user_type]).keys == (ENTERPRISE_USER, "department")
+    assert resolve(user_type, "members.value", auto(), [group_type]).keys == (GROUP, "members", "value")
+    assert resolve(user_type, f"{GROUP}:displayName", auto(), [group_type]).keys == (GROUP, "displayName")
+    assert resolve(group_type, "department", auto(), [user_type]).keys == (ENTERPRISE_USER, "department")
     with pytest.raises(InvalidPathError, match="of User or Group"):
-        resolve(user_type, "nosuch", [group_type])
+        resolve(user_type, "nosuch", auto(), [group_type])

@@ -1,0 +1,106 @@
+"""How each service is built from what the process and the transaction hold."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.api.idempotency import IdempotencyStore
+from app.audit.feed import AuditFeed
+from app.audit.outbox import Outbox
+from app.audit.recorder import AuditRecorder
+from app.audit.sequencer import Sequencer
+from app.core.cursors import Cursors
+from app.core.rate_limit import ApiRate, ScimRate
+from app.core.readiness import Readiness
+from app.core.urls import PublicUrls
+from app.directory.credential_expiry import CredentialExpiry
+from app.directory.credentials import CredentialService
+from app.directory.groups import GroupService
+from app.directory.organizations import OrganizationService
+from app.directory.queries import DirectoryQueries
+from app.directory.recognition import Recognition
+from app.directory.users import UserService
+from app.governance.entitlements import EntitlementService
+from app.governance.explain import ExplainService
+from app.governance.limits import LimitService
+from app.governance.mappings import MappingService
+from app.governance.roles import RoleService
+from app.governance.seat_pool import SeatPool
+from app.governance.seats import SeatService
+from app.scim.page_cursors import PageCursors
+from app.scim.protocol.folding import search_document
+from app.scim.protocol.registry import Registry
+from app.scim.protocol.tolerance_profiles import NAMES
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.service_bulk import BulkService
+from app.scim.service_groups import GroupReader, GroupResources
+from app.scim.service_search import SearchService
+from app.scim.service_users import UserReader, UserResources
+from app.scim.shelves import GROUPS, USERS
+from app.scim.trace import RequestTrace
+from app.scim.trace_store import TraceStore
+
+if TYPE_CHECKING:
+    from app.wiring import Services
+
+
+BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
+    # core
+    Cursors: lambda s: s.container.cursors,
+    PublicUrls: lambda s: s.container.urls,
+    Readiness: lambda s: s.container.readiness,
+    ScimRate: lambda s: s.container.scim_rate,
+    ApiRate: lambda s: s.container.api_rate,
+    # directory
+    OrganizationService: lambda s: OrganizationService(s.uow),
+    CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness, NAMES),
+    Recognition: lambda s: Recognition(s.uow),
+    CredentialExpiry: lambda s: CredentialExpiry(s.uow),
+    DirectoryQueries: lambda s: DirectoryQueries(s.uow),
+    UserService: lambda s: UserService(s.uow, partial(search_document, s.container.registry.user)),
+    GroupService: lambda s: GroupService(s.uow, partial(search_document, s.container.registry.group)),
+    # audit
+    AuditRecorder: lambda s: AuditRecorder(s.uow),
+    AuditFeed: lambda s: AuditFeed(s.uow),
+    Sequencer: lambda s: Sequencer(s.uow),
+    Outbox: lambda s: Outbox(s.uow),
+    # governance
+    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
+    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
+    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
+    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
+    SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
+    LimitService: lambda s: LimitService(
+        s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
+    ),
+    ExplainService: lambda s: ExplainService(
+        s.uow,
+        s.get(DirectoryQueries),
+        s.get(EntitlementService),
+        s.get(LimitService),
+    ),
+    # scim
+    Registry: lambda s: s.container.registry,
+    # Nothing is tolerated before a token says what is.
+    Tolerances: lambda _: Tolerances(),
+    UserReader: lambda s: UserReader(
+        s.uow, USERS, s.container.registry.user, s.container.urls, s.get(Tolerances)
+    ),
+    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
+    GroupReader: lambda s: GroupReader(
+        s.uow, GROUPS, s.container.registry.group, s.container.urls, s.get(Tolerances)
+    ),
+    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
+    PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
+    SearchService: lambda s: SearchService(
+        s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
+    ),
+    BulkService: lambda s: BulkService(
+        s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls
+    ),
+    RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
+    TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
+    # api
+    IdempotencyStore: lambda s: IdempotencyStore(s.uow),
+}
