@@ -41,6 +41,12 @@ def test_a_group_is_created_read_replaced_patched_and_deleted(acme: Organization
     refused(acme.scim.get(path), 404)
 
 
+def test_a_member_without_a_display_name_has_no_display(acme: Organization) -> None:
+    anna = acme.scim.create_user()
+    (shown,) = group(acme.scim, acme.scim.create_group(members=[anna]))["members"]
+    assert shown == {"value": anna, "$ref": user(acme.scim, anna)["meta"]["location"], "type": "User"}
+
+
 def test_the_user_mirrors_the_membership(acme: Organization) -> None:
     anna = acme.scim.create_user()
     group_id = acme.scim.create_group("Sales", [anna])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.core.ids import edge_id
 from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, USER
 from tests.scim.answers import found, groups_of, listed, member_count, members, ok, refused, user
 from tests.support.cast import Organization, json_of
@@ -286,3 +287,20 @@ def test_wrong_methods_paths_and_media_types_are_refused_in_scim_shape(acme: Org
     refused(acme.scim.post("/Users", "<user/>", content_type="text/xml"), 415)
     refused(acme.scim.post("/Users", b"{}", content_type=None), 415)
     assert json_of(acme.scim.post("/Users", "[]", content_type=MEDIA_TYPE))["scimType"] == "invalidSyntax"
+
+
+def test_removing_active_leaves_access_as_it_is_and_shows_nothing_until_it_is_said_again(
+    acme: Organization,
+) -> None:
+    anna, bob = create(acme), acme.scim.create_user(active=False)
+    remove = {"op": "remove", "path": "active"}
+    for person, active in ((anna, True), (bob, False)):
+        assert "active" not in ok(acme.scim.patch_operations(f"/Users/{person}", remove, NAME))
+        assert "active" not in ok(acme.scim.put(f"/Users/{person}", {"userName": f"{person}@example.com"}))
+        shown = user(acme.scim, person)
+        assert "active" not in shown
+        assert ok(acme.scim.patch_operations(f"/Users/{person}", remove)) == shown
+        assert json_of(acme.api.get(f"/users/{edge_id('user', person)}"))["active"] is active
+        assert ok(acme.scim.set_active(person, active))["active"] is active
+        actions = acme.audit_actions(person)
+        assert actions == ["user.created"] + ["user.updated"] * 3
