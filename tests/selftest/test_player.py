@@ -51,6 +51,7 @@ def play(organization: Organization, root: str, steps: tuple[Step, ...]) -> list
     return results
 
 
+@pytest.mark.scim("validator/microsoft")
 @pytest.mark.parametrize("vendor", SCRIPTS)
 def test_every_step_is_right_and_nobody_is_left(acme: Organization, vendor: str) -> None:
     stranger, strangers = acme.scim.create_user(), acme.scim.create_group()
@@ -79,6 +80,7 @@ def test_nobody_gains_or_loses_a_seat_when_the_pool_is_full(acme: Organization, 
     assert {seat["user_id"] for seat in listed_seats} == {edge_id("user", holder), edge_id("user", waiting)}
 
 
+@pytest.mark.scim("validator/microsoft")
 def test_the_entra_script_holds_all_of_microsofts_validator() -> None:
     titles = [step.title for step in entra.STEPS]
     required = {int(found[1]) for title in titles if (found := re.match(r"Validator (\d+)/25: ", title))}
