@@ -61,6 +61,7 @@ migration: .venv/dev.stamp ## Write the next migration from the models: make mig
 docs: .venv/run.stamp ## Write the generated pages in docs/
 	@$(BIN)/python -m app.settings_page
 	@$(BIN)/python -m app.tolerances_page
+	@$(BIN)/python -m tests.support.conformance
 
 .PHONY: lock
 lock: .venv/dev.stamp ## Recompute the hash-pinned locks from pyproject.toml

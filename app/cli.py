@@ -16,6 +16,7 @@ from app.api.schemas.explanation import ExplanationSchema, show_explanation
 from app.api.scopes import SCOPES
 from app.cli_output import as_json, show, show_rows
 from app.cli_scim import scim
+from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
 from app.core.errors import UsherError
@@ -63,6 +64,7 @@ def cli() -> None:
 cli.add_command(serve)
 cli.add_command(worker)
 cli.add_command(scim)
+cli.add_command(selftest)
 
 
 @cli.group()

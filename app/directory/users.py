@@ -140,7 +140,8 @@ class UserService:
         tombstone = max(rows, key=lambda row: row.deleted_at, default=None)
         effective = active and not (tombstone is not None and tombstone.blocked)
         principal_id = principals_of.take(uow, user_id, tombstone, active=effective)
-        columns = self._access_columns(attributes, active=effective, idp_active=active)
+        shown = {**attributes, "active": effective}
+        columns = self._access_columns(shown, active=effective, idp_active=active)
         uow.write(
             _INSERT,
             {
@@ -158,14 +159,17 @@ class UserService:
         return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
 
     def update(
-        self, user: Row, attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
+        self, user: Row, attributes: Attributes, *, idp_active: bool | None, changed: frozenset[str]
     ) -> Stored:
         """Store new attributes over the given row; raises `ConcurrentUpdateError` if it moved.
 
         `idp_active` is what the IdP says; an administrator's block keeps the person inactive all the
-        same. `changed` names the attributes for the audit log.
+        same. `None` when the IdP removed the attribute: then nothing is shown and access stays as it
+        is, because only true and false speak of access. `changed` names the attributes for the audit log.
         """
-        profile = changed - {"active"}
+        # Going on and off has events of its own.
+        turns = idp_active is not None and idp_active != user.idp_active
+        profile = changed - {"active"} if turns else changed
         stored = self._store(
             user, attributes, idp_active=idp_active, blocked=user.principal_blocked, profile=bool(profile)
         )
@@ -192,11 +196,13 @@ class UserService:
             self._store(user, attributes, idp_active=user.idp_active, blocked=blocked, profile=False)
 
     def _store(
-        self, user: Row, attributes: Attributes, *, idp_active: bool, blocked: bool, profile: bool
+        self, user: Row, attributes: Attributes, *, idp_active: bool | None, blocked: bool, profile: bool
     ) -> Stored:
         """Write the row, if nobody else has meanwhile; `profile` says whether more than access changed."""
-        active = idp_active and not blocked
-        columns = self._access_columns(attributes, active=active, idp_active=idp_active)
+        wanted = user.idp_active if idp_active is None else idp_active
+        active = wanted and not blocked
+        shown = {} if idp_active is None else {"active": active}
+        columns = self._access_columns({**attributes, **shown}, active=active, idp_active=wanted)
         if profile:
             columns |= self._profile_columns(attributes, user.user_name_key)
         statement = _UPDATES[_ALL_COLUMNS if profile else _ACCESS_COLUMNS]
@@ -210,12 +216,11 @@ class UserService:
             self._set_access(user, active=active, blocked=blocked)
         return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, self._uow.now)
 
-    def _access_columns(self, attributes: Attributes, *, active: bool, idp_active: bool) -> dict[str, Any]:
-        document = {**attributes, "active": active}
+    def _access_columns(self, shown: Attributes, *, active: bool, idp_active: bool) -> dict[str, Any]:
         return {
             "active": active,
             "idp_active": idp_active,
-            "attributes": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+            "attributes": json.dumps(shown, ensure_ascii=False, separators=(",", ":")),
             "last_modified_at": self._uow.now,
         }
 

@@ -54,34 +54,41 @@ class UserResources:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""
         attributes = normalize(self._type, body, self._tolerances)
         user = self._reader.load(user_id, if_match)
-        active = attributes.pop("active", user.idp_active)
-        before = json.loads(user.attributes)
-        before.pop("active", None)
+        before = _as_the_idp_left_it(user)
+        if "active" in before:
+            attributes.setdefault("active", before["active"])
         changed = frozenset(
             name for name in before.keys() | attributes.keys() if before.get(name) != attributes.get(name)
         )
-        self._trace.changed.update(changed, () if active == user.idp_active else ("active",))
-        if not changed and active == user.idp_active:
-            return self._reader.answer(user, projection, user.related)
-        stored = self._directory.update(user, attributes, idp_active=active, changed=changed)
-        return self._reader.answer(stored, projection, user.related)
+        return self._store(user, attributes, changed, projection)
 
     def patch(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.2: all operations or none; what is already so is no change."""
         operations = parse_operations(body, self._tolerances)
         user = self._reader.load(user_id, if_match)
-        # The IdP edits its own view: an administrator's block must not look like the IdP's word.
-        before = {**json.loads(user.attributes), "active": user.idp_active}
+        before = _as_the_idp_left_it(user)
         patched = apply(self._type, operations, before, self._tolerances, resource_id=user_id)
-        self._trace.changed.update(patched.changed)
-        if not patched.changed:
+        return self._store(user, dict(patched.attributes), patched.changed, projection)
+
+    def _store(
+        self, user: Row, attributes: dict[str, Any], changed: frozenset[str], projection: Projection
+    ) -> Answer:
+        self._trace.changed.update(changed)
+        if not changed:
             return self._reader.answer(user, projection, user.related)
-        attributes = dict(patched.attributes)
-        active = attributes.pop("active", user.idp_active)
-        stored = self._directory.update(user, attributes, idp_active=active, changed=patched.changed)
+        active = attributes.pop("active", None)
+        stored = self._directory.update(user, attributes, idp_active=active, changed=changed)
         return self._reader.answer(stored, projection, user.related)
 
     def delete(self, user_id: str, if_match: str | None) -> None:
         """RFC 7644 section 3.6; the directory locks the person's groups first, so nothing is held here."""
         self._reader.require_match(user_id, if_match)
         self._directory.delete(user_id)
+
+
+def _as_the_idp_left_it(user: Row) -> dict[str, Any]:
+    """The attributes that the IdP edits: an administrator's block must not look like the IdP's word."""
+    attributes: dict[str, Any] = json.loads(user.attributes)
+    if "active" in attributes:
+        attributes["active"] = user.idp_active
+    return attributes

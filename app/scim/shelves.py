@@ -5,9 +5,9 @@ An attribute that is neither a real column nor a related row is read from the se
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal, select
+from sqlalchemy import ColumnElement, Text, bindparam, case, cast, exists, func, literal, select
 
-from app.core.sql import json_object_list
+from app.core.sql import json_list, json_object
 from app.core.tenancy import ORG_ID
 from app.directory.models import groups, memberships, users
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
@@ -46,15 +46,17 @@ def _smallest_member(expression: ColumnElement[Any]) -> ColumnElement[Any]:
 # RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
 groups_of_user = (
     select(
-        json_object_list(
-            literal("value"),
-            groups.c.id,
-            literal("$ref"),
-            _base_url + "/Groups/" + cast(groups.c.id, Text),
-            literal("display"),
-            groups.c.display_name,
-            literal("type"),
-            literal("direct"),
+        json_list(
+            json_object(
+                literal("value"),
+                groups.c.id,
+                literal("$ref"),
+                _base_url + "/Groups/" + cast(groups.c.id, Text),
+                literal("display"),
+                groups.c.display_name,
+                literal("type"),
+                literal("direct"),
+            )
         )
     )
     .where(*_groups_of_the_user)
@@ -62,19 +64,19 @@ groups_of_user = (
     .scalar_subquery()
     .label("related")
 )
+_member = (
+    literal("value"),
+    users.c.id,
+    literal("$ref"),
+    _base_url + "/Users/" + cast(users.c.id, Text),
+    literal("type"),
+    literal("User"),
+)
+# Who has no displayName has no `display`: a client that added a member without one compares what it
+# sent with what it reads.
+_named_member = json_object(*_member, literal("display"), users.c.display_name)
 _members_of_group = (
-    select(
-        json_object_list(
-            literal("value"),
-            users.c.id,
-            literal("$ref"),
-            _base_url + "/Users/" + cast(users.c.id, Text),
-            literal("display"),
-            func.coalesce(users.c.display_name, users.c.user_name),
-            literal("type"),
-            literal("User"),
-        )
-    )
+    select(json_list(case((users.c.display_name.is_(None), json_object(*_member)), else_=_named_member)))
     .where(
         memberships.c.org_id == ORG_ID,
         memberships.c.group_id == groups.c.id,

@@ -21,6 +21,7 @@ ALLOWED = {
     "scim": {"core", "directory", "audit", "scim/protocol"},
     "governance": {"core", "directory", "audit"},
     "api": {"core", "directory", "audit", "governance", "scim"},
+    "selftest": {"core"},
 }
 # What is wired together and what commands use.
 OUTERMOST = {

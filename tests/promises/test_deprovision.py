@@ -68,6 +68,7 @@ SEAT_LOSSES: dict[str, Leave] = {
 }
 
 
+@pytest.mark.scim("okta/deactivate", "okta/unassign", "entra/deprovision")
 @pytest.mark.parametrize("leave", DEACTIVATIONS.values(), ids=DEACTIVATIONS.keys())
 def test_every_form_of_deactivation_takes_everything(acme: Organization, leave: Leave) -> None:
     user_id, group_id = seated_person(acme)
@@ -121,6 +122,7 @@ def test_deactivating_twice_changes_nothing_twice(acme: Organization) -> None:
     assert outbox_kinds(acme) == ["user.deprovisioned"]
 
 
+@pytest.mark.scim("entra/restore")
 def test_reactivation_gives_the_seat_back_from_the_kept_memberships(acme: Organization) -> None:
     """Entra does not send memberships again when it restores somebody."""
     user_id, _ = seated_person(acme)

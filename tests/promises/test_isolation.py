@@ -140,6 +140,7 @@ def test_no_filter_reaches_another_organization(victim: Victim, globex: Organiza
     assert (response.status_code, json_of(response)["totalResults"]) == (200, 0)
 
 
+@pytest.mark.scim("rfc/49")
 def test_names_of_another_organization_are_free(victim: Victim, globex: Organization) -> None:
     globex.scim.create_user("victim@example.com", externalId="victim")
     globex.scim.create_group("Victims")

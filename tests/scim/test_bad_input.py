@@ -56,6 +56,7 @@ def test_there_are_at_least_five_hundred_malformed_requests() -> None:
     assert sum(1 for family in FAMILIES for _ in family()) >= 500
 
 
+@pytest.mark.scim("rfc/2", "rfc/4", "entra/scale")
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_malformed_requests_are_refused_and_change_nothing(
     acme: Organization, ids: dict[str, str], family: Family

@@ -43,6 +43,7 @@ def attributes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from attribute.get("subAttributes", [])
 
 
+@pytest.mark.scim("rfc/46", "authentik/provisioning", "rippling/provisioning")
 def test_the_config_always_has_every_block(acme: Organization) -> None:
     config = ok(acme.scim.get("/ServiceProviderConfig"))
     assert config["schemas"] == [SERVICE_PROVIDER_CONFIG]
@@ -66,11 +67,13 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
     assert config["meta"]["location"].endswith("/scim/v2/ServiceProviderConfig")
 
 
+@pytest.mark.scim("rfc/21")
 def test_the_config_tells_the_page_size_that_lists_use(acme: Organization) -> None:
     config = ok(acme.scim.get("/ServiceProviderConfig"))
     assert config["pagination"]["defaultPageSize"] == 200
 
 
+@pytest.mark.scim("rfc/45", "okta/entitlements")
 def test_user_is_the_first_resource_type(acme: Organization) -> None:
     user, group = listed(acme.scim, "/ResourceTypes")["Resources"]
     assert user["schemas"] == [RESOURCE_TYPE]
@@ -79,6 +82,7 @@ def test_user_is_the_first_resource_type(acme: Organization) -> None:
     assert (group["id"], group["endpoint"], group["schema"]) == ("Group", "/Groups", GROUP)
 
 
+@pytest.mark.scim("rfc/47", "entra/schemas", "okta/entitlements")
 def test_schemas_have_full_characteristics(acme: Organization) -> None:
     schemas = listed(acme.scim, "/Schemas")["Resources"]
     assert [schema["id"] for schema in schemas] == [USER, GROUP, ENTERPRISE_USER]
@@ -90,11 +94,13 @@ def test_schemas_have_full_characteristics(acme: Organization) -> None:
             assert ("subAttributes" in attribute) == (attribute["type"] == "complex")
 
 
+@pytest.mark.scim("entra/schemas")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_nothing_is_null(acme: Organization, endpoint: str) -> None:
     assert None not in list(values(ok(acme.scim.get(endpoint))))
 
 
+@pytest.mark.scim("rfc/45")
 @pytest.mark.parametrize("endpoint", ["/ResourceTypes", "/Schemas"])
 def test_each_item_is_found_at_its_location(acme: Organization, endpoint: str) -> None:
     for item in listed(acme.scim, endpoint)["Resources"]:
@@ -103,6 +109,7 @@ def test_each_item_is_found_at_its_location(acme: Organization, endpoint: str) -
     refused(acme.scim.get(f"{endpoint}/urn:nothing"), 404)
 
 
+@pytest.mark.scim("rfc/45")
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, "/ResourceTypes/User", f"/Schemas/{USER}"])
 def test_a_filter_on_discovery_is_403(acme: Organization, endpoint: str) -> None:
     refused(acme.scim.get(endpoint, query_string={"filter": 'id eq "User"'}), 403)

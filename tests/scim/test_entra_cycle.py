@@ -1,4 +1,4 @@
-"""The conversation with Microsoft Entra ID, step by step (reference/scim.md section 2.2): a contract."""
+"""The conversation with Microsoft Entra ID, step by step: a contract."""
 
 import uuid
 from typing import Any
@@ -44,6 +44,7 @@ def replace(path: str, value: Any) -> dict[str, Any]:
     return {"op": "Replace", "path": path, "value": value}
 
 
+@pytest.mark.scim("entra/test-connection", "rfc/3")
 def test_the_connection_test_asks_for_a_random_guid_and_gets_an_empty_list(acme: Organization) -> None:
     create(acme)
     for attribute in ("userName", "externalId", 'emails[type eq "work"].value'):
@@ -52,6 +53,7 @@ def test_the_connection_test_asks_for_a_random_guid_and_gets_an_empty_list(acme:
         assert found(acme.scim, "/Groups", f'{attribute} eq "{uuid.uuid4()}"') == []
 
 
+@pytest.mark.scim("entra/operators")
 def test_matching_filters_come_with_spaces_as_plus(acme: Organization) -> None:
     anna = create(acme)
     for condition in (
@@ -64,6 +66,7 @@ def test_matching_filters_come_with_spaces_as_plus(acme: Organization) -> None:
     assert found(acme.scim, "/Users", f'externalId eq "{NEW_PERSON["externalId"].upper()}"') == []
 
 
+@pytest.mark.scim("entra/group-reads")
 def test_group_reads_exclude_members_on_item_and_filter(acme: Organization) -> None:
     group_id = acme.scim.create_group("Sales", [create(acme)])
     item = ok(acme.scim.get(f"/Groups/{group_id}?excludedAttributes=members"))
@@ -72,6 +75,7 @@ def test_group_reads_exclude_members_on_item_and_filter(acme: Organization) -> N
     assert body["Resources"] == [item]
 
 
+@pytest.mark.scim("entra/reference-check", "rfc/38")
 @pytest.mark.parametrize(
     "name", ["manager", f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}:manager.value"]
 )
@@ -86,6 +90,7 @@ def test_the_reference_check_answers_none_or_one(acme: Organization, name: str) 
     assert set(body["Resources"][0]) == {"id", "schemas"}
 
 
+@pytest.mark.scim("entra/create", "rfc/32", "rfc/33")
 def test_create_takes_nulls_empty_roles_meta_and_a_top_level_department(acme: Organization) -> None:
     body = user(acme.scim, create(acme))
     assert body["schemas"] == [USER, ENTERPRISE_USER]
@@ -95,6 +100,7 @@ def test_create_takes_nulls_empty_roles_meta_and_a_top_level_department(acme: Or
     assert not {"addresses", "phoneNumbers", "title", "manager", "roles", "department"} & body.keys()
 
 
+@pytest.mark.scim("entra/update", "rfc/1")
 def test_the_default_update_sends_one_capitalised_operation_per_attribute(acme: Organization) -> None:
     body = patch_user(
         acme,
@@ -112,6 +118,7 @@ def test_the_default_update_sends_one_capitalised_operation_per_attribute(acme: 
     assert body[ENTERPRISE_USER] == {"department": "Sales", "employeeNumber": "701984"}
 
 
+@pytest.mark.scim("entra/flagged-update", "entra/flag", "rfc/6")
 def test_the_flagged_update_has_dotted_and_urn_keys_and_an_unknown_query_parameter(
     acme: Organization,
 ) -> None:
@@ -130,6 +137,7 @@ def test_the_flagged_update_has_dotted_and_urn_keys_and_an_unknown_query_paramet
     assert ok(acme.scim.get("/Users?aadOptscim062020"))["totalResults"] == 1
 
 
+@pytest.mark.scim("entra/disable", "entra/deprovision")
 @pytest.mark.parametrize("false", ["False", "false", False])
 def test_disable_is_text_or_boolean_and_the_user_stays_readable_and_filterable(
     acme: Organization, false: Any
@@ -141,6 +149,7 @@ def test_disable_is_text_or_boolean_and_the_user_stays_readable_and_filterable(
     assert found(acme.scim, "/Users", "active eq true") == []
 
 
+@pytest.mark.scim("entra/no-match", "entra/values", "rfc/10")
 def test_a_filtered_path_without_a_match_creates_one_entry_with_its_siblings(acme: Organization) -> None:
     anna = create(acme)
     parts = {"locality": "Oslo", "streetAddress": "Main 1", "postalCode": "0150", "country": "NO"}
@@ -155,6 +164,7 @@ def test_a_filtered_path_without_a_match_creates_one_entry_with_its_siblings(acm
     assert patch_user(acme, anna, phone)["phoneNumbers"] == [{"type": "mobile", "value": "+47 (22) 33-44"}]
 
 
+@pytest.mark.scim("entra/validator-role")
 def test_the_validator_addresses_the_primary_role_by_text(acme: Organization) -> None:
     role = {"display": "Admin", "value": "admin-1", "type": "App"}
     operations = [
@@ -165,6 +175,7 @@ def test_the_validator_addresses_the_primary_role_by_text(acme: Organization) ->
     assert body["roles"] == [{"primary": True, **role}]
 
 
+@pytest.mark.scim("entra/roles")
 def test_roles_as_json_text_are_unfolded_and_replace_means_replace(acme: Organization) -> None:
     anna = create(acme)
     json_text = '{"id":"18d14569","value":"Admin","displayName":"Administrators"}'
@@ -176,6 +187,7 @@ def test_roles_as_json_text_are_unfolded_and_replace_means_replace(acme: Organiz
     )
 
 
+@pytest.mark.scim("entra/manager")
 @pytest.mark.parametrize(
     "path",
     [f"{ENTERPRISE_USER}:manager", f"{ENTERPRISE_USER}.manager", "manager", f"{ENTERPRISE_USER}:Manager"],
@@ -196,6 +208,7 @@ def test_every_form_of_manager_is_stored_and_cleared_by_an_empty_value(
     assert cleared[ENTERPRISE_USER] == {"department": "Sales"}
 
 
+@pytest.mark.scim("entra/members")
 def test_members_are_added_with_a_null_reference_several_in_one_operation(acme: Organization) -> None:
     people = [acme.scim.create_user() for _ in range(3)]
     group_id = acme.scim.create_group()
@@ -206,6 +219,7 @@ def test_members_are_added_with_a_null_reference_several_in_one_operation(acme: 
     assert members(acme.scim, group_id) == sorted(people)
 
 
+@pytest.mark.scim("entra/members", "rfc/7")
 @pytest.mark.parametrize("by_filter", [True, False])
 def test_removing_members_by_value_list_or_filter_removes_only_those(
     acme: Organization, by_filter: bool
@@ -221,6 +235,7 @@ def test_removing_members_by_value_list_or_filter_removes_only_those(
     assert members(acme.scim, group_id) == [third]
 
 
+@pytest.mark.scim("entra/group-create", "entra/group-name")
 def test_a_group_is_created_with_the_old_microsoft_namespace_and_its_name_is_unique(
     acme: Organization,
 ) -> None:
@@ -241,6 +256,7 @@ def test_a_group_is_created_with_the_old_microsoft_namespace_and_its_name_is_uni
     refused(renamed, 409, "uniqueness")
 
 
+@pytest.mark.scim("entra/patch-answers")
 def test_group_attributes_are_updated_and_answered_with_204(acme: Organization) -> None:
     group_id = acme.scim.create_group("Before")
     for operation in (replace("displayName", "After"), {"op": "replace", "value": {"externalId": "entra-7"}}):
@@ -249,6 +265,7 @@ def test_group_attributes_are_updated_and_answered_with_204(acme: Organization) 
     assert (body["displayName"], body["externalId"]) == ("After", "entra-7")
 
 
+@pytest.mark.scim("entra/delete", "rfc/27")
 def test_deleting_twice_is_404_and_the_user_name_can_be_created_again(acme: Organization) -> None:
     anna, group_id = create(acme), acme.scim.create_group()
     for path in (f"/Users/{anna}", f"/Groups/{group_id}"):
@@ -259,6 +276,7 @@ def test_deleting_twice_is_404_and_the_user_name_can_be_created_again(acme: Orga
     assert create(acme) != anna
 
 
+@pytest.mark.scim("entra/restore")
 def test_restore_keeps_the_memberships(acme: Organization) -> None:
     anna = create(acme)
     group_id = acme.scim.create_group(members=[anna])
@@ -268,6 +286,7 @@ def test_restore_keeps_the_memberships(acme: Organization) -> None:
         assert groups_of(acme.scim, anna) == [group_id]
 
 
+@pytest.mark.scim("entra/delta-reads", "rfc/18")
 def test_delta_reads_compare_instants_with_seven_digits_from_the_year_one_on(acme: Organization) -> None:
     anna = create(acme)
     modified = user(acme.scim, anna)["meta"]["lastModified"].rstrip("Z")

@@ -198,6 +198,7 @@ def test_attributes_that_the_service_itself_sets_can_be_filtered(library: Librar
     library.check("/Users", condition)
 
 
+@pytest.mark.scim("rfc/41")
 @pytest.mark.parametrize(
     ("stored", "condition", "is_found"),
     [
@@ -240,6 +241,7 @@ def test_an_id_that_is_no_uuid_is_nobody_s(acme: Organization, endpoint: str, va
         assert found(acme.scim, endpoint, condition) == [own]
 
 
+@pytest.mark.scim("rfc/16", "rfc/23")
 def test_external_ids_differ_in_case_on_every_operator(acme: Organization) -> None:
     user_id = acme.scim.create_user(externalId="Ab%C")
     for condition, is_found in (
@@ -250,6 +252,7 @@ def test_external_ids_differ_in_case_on_every_operator(acme: Organization) -> No
         assert found(acme.scim, "/Users", f"externalId {condition}") == expected
 
 
+@pytest.mark.scim("rfc/15")
 def test_terms_in_brackets_hold_for_one_and_the_same_email(acme: Organization) -> None:
     emails = [{"type": "work", "value": "a@example.com"}, {"type": "home", "value": "b@example.com"}]
     user_id = acme.scim.create_user(emails=emails)
@@ -265,6 +268,7 @@ def test_terms_in_brackets_hold_for_one_and_the_same_email(acme: Organization) -
         assert found(acme.scim, "/Users", condition) == ([user_id] if is_found else [])
 
 
+@pytest.mark.scim("aws/provisioning", "rfc/38")
 def test_people_are_found_by_group_and_groups_by_member(acme: Organization) -> None:
     anna, bob = acme.scim.create_user(), acme.scim.create_user()
     group_id = acme.scim.create_group("Groß_Kunden", [anna])
@@ -279,6 +283,7 @@ def test_people_are_found_by_group_and_groups_by_member(acme: Organization) -> N
     refused(acme.scim.get("/Groups?filter=members.display+pr"), 400, "invalidFilter")
 
 
+@pytest.mark.scim("rfc/18")
 def test_last_modified_is_compared_as_an_instant(acme: Organization, clock: FakeClock) -> None:
     first = acme.scim.create_user()
     clock.advance(hours=1)

@@ -1,4 +1,4 @@
-"""The conversation with Okta, step by step (reference/scim.md section 2.1): a contract."""
+"""The conversation with Okta, step by step: a contract."""
 
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ def okta_patch(okta: HttpClient, path: str, *operations: dict[str, Any]) -> Test
     return okta.patch(path, {"schemas": [PATCH_OP], "Operations": list(operations)})
 
 
+@pytest.mark.scim("okta/test-connection")
 def test_test_connection_on_an_empty_organization_answers_an_empty_list_with_numbers(
     acme: Organization,
 ) -> None:
@@ -43,12 +44,14 @@ def test_test_connection_on_an_empty_organization_answers_an_empty_list_with_num
     assert all(type(body[name]) is int for name in ("totalResults", "startIndex", "itemsPerPage"))
 
 
+@pytest.mark.scim("okta/before-create", "rfc/3")
 def test_before_create_the_percent_encoded_filter_finds_nobody(acme: Organization) -> None:
     condition = quote('userName eq "Anna.Bell@example.com"', safe="")
     body = ok(acme.scim.get(f"/Users?filter={condition}&startIndex=1&count=100"))
     assert (body["totalResults"], body["Resources"]) == (0, [])
 
 
+@pytest.mark.scim("okta/create", "rfc/26", "rfc/50")
 @pytest.mark.parametrize("media_type", ["application/scim+json; charset=utf-8", "application/json"])
 def test_create_takes_groups_password_and_external_id_and_answers_the_whole_user(
     acme: Organization, media_type: str
@@ -62,6 +65,7 @@ def test_create_takes_groups_password_and_external_id_and_answers_the_whole_user
     assert user(acme.scim, body["id"]) == body
 
 
+@pytest.mark.scim("okta/create", "okta/password-sync", "rfc/28", "rfc/58")
 def test_the_password_is_never_stored_or_returned(acme: Organization) -> None:
     anna = create(acme.scim)
     synced = okta_patch(
@@ -82,6 +86,7 @@ def test_the_password_is_never_stored_or_returned(acme: Organization) -> None:
     assert "Chosen-by-Anna-7" not in repr(kept)
 
 
+@pytest.mark.scim("okta/duplicate", "rfc/13")
 def test_a_duplicate_is_409_with_a_sentence_that_helps_the_administrator(acme: Organization) -> None:
     create(acme.scim)
     duplicate = {**PERSON, "userName": "ANNA.BELL@EXAMPLE.COM", "externalId": "other"}
@@ -91,6 +96,7 @@ def test_a_duplicate_is_409_with_a_sentence_that_helps_the_administrator(acme: O
     assert listed(acme.scim, "/Users")["totalResults"] == 1
 
 
+@pytest.mark.scim("okta/update", "rfc/24")
 def test_update_gets_the_user_and_puts_all_of_it_back_read_only_attributes_included(
     acme: Organization,
 ) -> None:
@@ -107,6 +113,7 @@ def test_update_gets_the_user_and_puts_all_of_it_back_read_only_attributes_inclu
     assert body["meta"]["version"] == 'W/"2"'
 
 
+@pytest.mark.scim("okta/wizard-update", "rfc/25")
 def test_put_without_active_wakes_nobody(acme: Organization) -> None:
     anna = create(acme.scim)
     ok(acme.scim.put(f"/Users/{anna}", {**PERSON, "active": False}))
@@ -115,6 +122,7 @@ def test_put_without_active_wakes_nobody(acme: Organization) -> None:
     assert (body["active"], body["displayName"]) == (False, "Anna B.")
 
 
+@pytest.mark.scim("okta/deactivate", "rfc/6")
 def test_deactivate_and_reactivate_are_path_less_patches(acme: Organization) -> None:
     anna = create(acme.scim)
     for active in (False, True):
@@ -124,6 +132,7 @@ def test_deactivate_and_reactivate_are_path_less_patches(acme: Organization) -> 
         assert user(acme.scim, anna) == body
 
 
+@pytest.mark.scim("okta/import", "rfc/20")
 def test_import_pages_are_stable_and_complete(acme: Organization) -> None:
     made = [acme.scim.create_user() for _ in range(7)]
     seen: list[str] = []
@@ -140,6 +149,7 @@ def test_import_pages_are_stable_and_complete(acme: Organization) -> None:
     assert sorted(seen) == sorted(made)
 
 
+@pytest.mark.scim("okta/group-push", "okta/find-group")
 def test_group_push_creates_with_empty_members_and_then_finds_the_group(acme: Organization) -> None:
     body = ok(
         acme.scim.post("/Groups", {"schemas": [GROUP], "displayName": "Test Group", "members": []}), 201
@@ -149,6 +159,7 @@ def test_group_push_creates_with_empty_members_and_then_finds_the_group(acme: Or
     assert [resource["id"] for resource in page["Resources"]] == [body["id"]]
 
 
+@pytest.mark.scim("okta/group-rename", "rfc/24")
 def test_group_rename_is_a_path_less_patch_that_repeats_the_id(acme: Organization) -> None:
     group_id = acme.scim.create_group("Before")
     operation = {"op": "replace", "value": {"id": group_id, "displayName": "After"}}
@@ -158,6 +169,7 @@ def test_group_rename_is_a_path_less_patch_that_repeats_the_id(acme: Organizatio
     refused(okta_patch(acme.scim, f"/Groups/{group_id}", other), 400, "mutability")
 
 
+@pytest.mark.scim("okta/membership", "rfc/7", "rfc/5")
 def test_membership_changes_come_in_one_request_filtered_removal_first(acme: Organization) -> None:
     leaver, stayer, joiner = (acme.scim.create_user() for _ in range(3))
     group_id = acme.scim.create_group(members=[leaver, stayer])
@@ -175,6 +187,7 @@ def test_membership_changes_come_in_one_request_filtered_removal_first(acme: Org
     assert again.status_code in (200, 204)
 
 
+@pytest.mark.scim("okta/membership")
 @pytest.mark.parametrize("has_path", [True, False])
 def test_members_are_replaced_with_and_without_a_path(acme: Organization, has_path: bool) -> None:
     before, after = acme.scim.create_user(), acme.scim.create_user()
@@ -189,6 +202,7 @@ def test_members_are_replaced_with_and_without_a_path(acme: Organization, has_pa
     assert members(acme.scim, group_id) == [after]
 
 
+@pytest.mark.scim("okta/wizard-membership")
 def test_the_wizard_puts_the_group_without_its_id(acme: Organization) -> None:
     before, after = acme.scim.create_user(), acme.scim.create_user()
     group_id = acme.scim.create_group("Wizards", [before])
@@ -198,6 +212,7 @@ def test_the_wizard_puts_the_group_without_its_id(acme: Organization) -> None:
     assert members(acme.scim, group_id) == [after]
 
 
+@pytest.mark.scim("okta/delete-group", "rfc/27")
 def test_unlink_and_delete_removes_the_group_and_the_memberships(acme: Organization) -> None:
     anna = create(acme.scim)
     group_id = acme.scim.create_group("Gone", [anna])
@@ -206,12 +221,14 @@ def test_unlink_and_delete_removes_the_group_and_the_memberships(acme: Organizat
     assert groups_of(acme.scim, anna) == []
 
 
+@pytest.mark.scim("okta/authentication")
 def test_header_mode_sends_the_bare_token(acme: Organization) -> None:
     assert acme.scim.token is not None
     body = ok(acme.scim.get("/Users", headers={"Authorization": acme.scim.token}))
     assert body["totalResults"] == 0
 
 
+@pytest.mark.scim("okta/authentication", "rfc/48")
 def test_a_wrong_token_is_401_in_the_error_shape(acme: Organization) -> None:
     response = acme.scim.get("/Users", headers={"Authorization": "Bearer wrong"})
     refused(response, 401)
@@ -219,12 +236,14 @@ def test_a_wrong_token_is_401_in_the_error_shape(acme: Organization) -> None:
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.mark.scim("rfc/4")
 def test_an_unknown_user_is_404_in_the_error_shape(acme: Organization) -> None:
     assert "01890000-0000-7000-8000-000000000000" in refused(
         acme.scim.get("/Users/01890000-0000-7000-8000-000000000000"), 404
     )
 
 
+@pytest.mark.scim("okta/before-create", "rfc/16")
 def test_an_upper_case_look_up_finds_the_lower_case_user(acme: Organization) -> None:
     anna = create(acme.scim)
     assert found(acme.scim, "/Users", 'userName eq "ANNA.BELL@EXAMPLE.COM"') == [anna]

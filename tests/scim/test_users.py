@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.core.ids import edge_id
 from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, USER
 from tests.scim.answers import found, groups_of, listed, member_count, members, ok, refused, user
 from tests.support.cast import Organization, json_of
@@ -25,6 +26,7 @@ def create(organization: Organization, **attributes: Any) -> str:
     return str(ok(organization.scim.post("/Users", {**ANNA, **attributes}), 201)["id"])
 
 
+@pytest.mark.scim("rfc/26", "rfc/25")
 def test_a_user_is_created_read_replaced_patched_and_deleted(acme: Organization) -> None:
     created = acme.scim.post("/Users", ANNA)
     body = ok(created, 201)
@@ -43,15 +45,18 @@ def test_a_user_is_created_read_replaced_patched_and_deleted(acme: Organization)
     refused(acme.scim.get(path), 404)
 
 
+@pytest.mark.scim("google/provisioning")
 def test_a_user_may_be_created_inactive(acme: Organization) -> None:
     assert user(acme.scim, create(acme, active=False))["active"] is False
 
 
+@pytest.mark.scim("onelogin/provisioning", "rfc/50")
 def test_a_client_that_asks_for_plain_json_gets_it(acme: Organization) -> None:
     response = acme.scim.get("/Users", headers={"Accept": "application/json"})
     assert (response.status_code, response.content_type) == (200, "application/json")
 
 
+@pytest.mark.scim("rfc/48")
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer wrong", "Basic YTpi", "Bearer usher_scim_000", "\xe9\xff", "x" * 5000],
@@ -68,6 +73,7 @@ def test_an_api_key_is_no_scim_token(acme: Organization) -> None:
     refused(acme.scim.get("/Users", headers={"Authorization": f"Bearer {acme.api.token}"}), 401)
 
 
+@pytest.mark.scim("rfc/49")
 def test_a_foreign_user_is_404_for_every_method_and_never_counted(
     acme: Organization, globex: Organization
 ) -> None:
@@ -86,6 +92,7 @@ def test_a_foreign_user_is_404_for_every_method_and_never_counted(
     assert user(acme.scim, anna)["meta"]["version"] == 'W/"1"'
 
 
+@pytest.mark.scim("rfc/51")
 @pytest.mark.parametrize("tag", ['W/"7"', '"7"', "7", '"x", W/"8"', ""])
 def test_a_stale_if_match_is_412_and_changes_nothing(acme: Organization, tag: str) -> None:
     path = f"/Users/{create(acme)}"
@@ -97,6 +104,7 @@ def test_a_stale_if_match_is_412_and_changes_nothing(acme: Organization, tag: st
     assert ok(acme.scim.get(path)) == before
 
 
+@pytest.mark.scim("rfc/51")
 def test_a_fitting_if_match_passes_and_the_version_moves_with_each_change(acme: Organization) -> None:
     path = f"/Users/{create(acme)}"
     for number, tag in enumerate(['W/"1"', '"0", W/"2"', "*"], start=2):
@@ -107,6 +115,7 @@ def test_a_fitting_if_match_passes_and_the_version_moves_with_each_change(acme: 
     assert acme.scim.delete(path, headers={"If-Match": 'W/"5"'}).status_code == 204
 
 
+@pytest.mark.scim("rfc/51")
 def test_if_none_match_answers_304_without_a_body_until_the_user_changes(acme: Organization) -> None:
     path = f"/Users/{create(acme)}"
     read = acme.scim.get(path)
@@ -118,6 +127,7 @@ def test_if_none_match_answers_304_without_a_body_until_the_user_changes(acme: O
     ok(acme.scim.get(path, headers=known))
 
 
+@pytest.mark.scim("rfc/29", "rfc/31")
 @pytest.mark.parametrize(
     ("query", "names"),
     [
@@ -150,12 +160,14 @@ def test_projection_shows_what_was_asked_and_always_id_and_schemas(
     assert patched.keys() - {"nickName", "groups"} == names | {"id", "schemas"}
 
 
+@pytest.mark.scim("rfc/29")
 def test_both_projections_at_once_are_400(acme: Organization) -> None:
     query = "attributes=id&excludedAttributes=name"
     for path in (f"/Users?{query}", f"/Users/{create(acme)}?{query}"):
         refused(acme.scim.get(path), 400, "invalidValue")
 
 
+@pytest.mark.scim("rfc/31")
 def test_a_part_of_an_attribute_can_be_shown_or_left_out(acme: Organization) -> None:
     path = f"/Users/{create(acme)}"
     shown = ok(acme.scim.get(f"{path}?attributes=emails.value"))
@@ -165,6 +177,7 @@ def test_a_part_of_an_attribute_can_be_shown_or_left_out(acme: Organization) -> 
     assert left[ENTERPRISE_USER] == {"department": "Sales"}
 
 
+@pytest.mark.scim("rfc/19")
 @pytest.mark.parametrize(
     ("query", "start", "places"),
     [
@@ -188,6 +201,7 @@ def test_pages_follow_start_index_and_count(
     assert [resource["id"] for resource in body["Resources"]] == [sorted(people)[place] for place in places]
 
 
+@pytest.mark.scim("rfc/20")
 def test_totals_count_only_what_the_filter_finds(acme: Organization) -> None:
     for number in range(5):
         acme.scim.create_user(title="odd" if number % 2 else "even")
@@ -196,6 +210,7 @@ def test_totals_count_only_what_the_filter_finds(acme: Organization) -> None:
     assert listed(acme.scim, "/Users", filter='title eq "even"', count=0)["totalResults"] == 3
 
 
+@pytest.mark.scim("rfc/11")
 def test_a_change_that_changes_nothing_keeps_version_and_last_modified(
     acme: Organization, clock: FakeClock
 ) -> None:
@@ -211,6 +226,7 @@ def test_a_change_that_changes_nothing_keeps_version_and_last_modified(
     assert after["created"] == before["meta"]["created"]
 
 
+@pytest.mark.scim("rfc/5")
 def test_a_patch_is_all_or_nothing(acme: Organization) -> None:
     anna = create(acme)
     before = user(acme.scim, anna)
@@ -220,6 +236,7 @@ def test_a_patch_is_all_or_nothing(acme: Organization) -> None:
         assert user(acme.scim, anna) == before
 
 
+@pytest.mark.scim("rfc/13")
 def test_a_user_name_stays_unique_under_put_and_patch(acme: Organization) -> None:
     create(acme)
     bob = acme.scim.create_user("bob@example.com")
@@ -244,6 +261,7 @@ def test_deleting_a_user_leaves_their_groups_whose_versions_move(acme: Organizat
     assert member_count(acme, group_id) == 1
 
 
+@pytest.mark.scim("rfc/22", "rfc/27", "entra/delete")
 @pytest.mark.parametrize(
     "returning", [{"userName": "ANNA@example.com", "externalId": "new"}, {"userName": "renamed@example.com"}]
 )
@@ -272,12 +290,14 @@ def test_a_living_namesake_is_found_behind_many_who_have_left(acme: Organization
     )
 
 
+@pytest.mark.scim("rfc/23")
 def test_the_same_external_id_may_stand_on_two_living_users(acme: Organization) -> None:
     create(acme)
     create(acme, userName="other@example.com")
     assert len(found(acme.scim, "/Users", 'externalId eq "Ext-1"')) == 2
 
 
+@pytest.mark.scim("rfc/4", "rfc/50")
 def test_wrong_methods_paths_and_media_types_are_refused_in_scim_shape(acme: Organization) -> None:
     response = acme.scim.delete("/Users")
     refused(response, 405)
@@ -286,3 +306,21 @@ def test_wrong_methods_paths_and_media_types_are_refused_in_scim_shape(acme: Org
     refused(acme.scim.post("/Users", "<user/>", content_type="text/xml"), 415)
     refused(acme.scim.post("/Users", b"{}", content_type=None), 415)
     assert json_of(acme.scim.post("/Users", "[]", content_type=MEDIA_TYPE))["scimType"] == "invalidSyntax"
+
+
+@pytest.mark.scim("rfc/9")
+def test_removing_active_leaves_access_as_it_is_and_shows_nothing_until_it_is_said_again(
+    acme: Organization,
+) -> None:
+    anna, bob = create(acme), acme.scim.create_user(active=False)
+    remove = {"op": "remove", "path": "active"}
+    for person, active in ((anna, True), (bob, False)):
+        assert "active" not in ok(acme.scim.patch_operations(f"/Users/{person}", remove, NAME))
+        assert "active" not in ok(acme.scim.put(f"/Users/{person}", {"userName": f"{person}@example.com"}))
+        shown = user(acme.scim, person)
+        assert "active" not in shown
+        assert ok(acme.scim.patch_operations(f"/Users/{person}", remove)) == shown
+        assert json_of(acme.api.get(f"/users/{edge_id('user', person)}"))["active"] is active
+        assert ok(acme.scim.set_active(person, active))["active"] is active
+        actions = acme.audit_actions(person)
+        assert actions == ["user.created"] + ["user.updated"] * 3

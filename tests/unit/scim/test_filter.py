@@ -37,6 +37,7 @@ def hits(user_type: ResourceType, text: str, resource: dict[str, Any] = ANNA) ->
     return matches(parse_filter(user_type, text, auto()), search_document(user_type, resource))
 
 
+@pytest.mark.scim("rfc/1", "rfc/38", "rfc/39", "rfc/40")
 @pytest.mark.parametrize(
     "text",
     [
@@ -83,6 +84,7 @@ def test_filter_selects_anna(user_type: ResourceType, text: str) -> None:
     assert hits(user_type, text)
 
 
+@pytest.mark.scim("rfc/16", "rfc/39", "rfc/40")
 @pytest.mark.parametrize(
     "text",
     [
@@ -107,6 +109,7 @@ def test_filter_does_not_select_anna(user_type: ResourceType, text: str) -> None
     assert not hits(user_type, text)
 
 
+@pytest.mark.scim("rfc/2", "rfc/17", "rfc/28")
 @pytest.mark.parametrize(
     "text",
     [
@@ -162,18 +165,21 @@ def test_a_filter_that_cannot_be_answered_exactly_is_invalid(user_type: Resource
     assert caught.value.status == 400
 
 
+@pytest.mark.scim("rfc/14")
 def test_and_binds_before_or(user_type: ResourceType) -> None:
     node = parse_filter(user_type, "title pr or nickName pr and userType pr or active eq true", auto())
     assert isinstance(node, Or)
     assert [type(term) for term in node.nodes] == [Present, And, Compare]
 
 
+@pytest.mark.scim("rfc/14")
 def test_brackets_bind_before_and(user_type: ResourceType) -> None:
     node = parse_filter(user_type, "(title pr or nickName pr) and not (userType pr or locale pr)", auto())
     assert isinstance(node, And)
     assert [type(term) for term in node.nodes] == [Or, Not]
 
 
+@pytest.mark.scim("rfc/14")
 def test_precedence_holds_inside_value_paths(user_type: ResourceType) -> None:
     node = parse_filter(user_type, 'emails[type eq "a" or type eq "b" and primary eq true]', auto())
     assert isinstance(node, ValuePath)
@@ -186,6 +192,7 @@ def test_text_booleans_are_booleans_for_boolean_attributes(user_type: ResourceTy
     assert node.value is True
 
 
+@pytest.mark.scim("rfc/41")
 def test_json_escapes_are_decoded(user_type: ResourceType) -> None:
     node = parse_filter(user_type, r'externalId eq "a\"b\\\u00e9\ud83d\ude00"', auto())
     assert isinstance(node, Compare)
@@ -198,6 +205,7 @@ def test_bare_manager_means_its_value(user_type: ResourceType) -> None:
     assert not hits(user_type, "manager eq null")
 
 
+@pytest.mark.scim("rfc/18", "entra/delta-reads")
 def test_entra_delta_reads_compare_instants(user_type: ResourceType) -> None:
     text = (
         'active eq true and (META.lastmodified ge "0001-01-03T00:00:00.0000000Z" '
@@ -217,6 +225,7 @@ def test_times_outside_the_calendar_are_clamped(user_type: ResourceType, text: s
     assert hits(user_type, f'meta.lastModified {operator} "{text}"')
 
 
+@pytest.mark.scim("aws/provisioning")
 def test_members_of_a_group_can_be_tested_by_id(group_type: ResourceType) -> None:
     for text in ('members eq "u"', 'members.value eq "u"', 'members[value eq "u"]'):
         node = parse_filter(group_type, text, auto())

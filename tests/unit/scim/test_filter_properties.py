@@ -222,6 +222,7 @@ _ORACLE_TREES: st.SearchStrategy[Tree] = st.recursive(
 )
 
 
+@pytest.mark.scim("rfc/14")
 @settings(max_examples=200, deadline=None)
 @given(tree=_ORACLE_TREES, values=st.tuples(*[st.sampled_from("ab")] * 3))
 def test_scim2_models_groups_filters_alike(tree: Tree, values: tuple[str, str, str]) -> None:

@@ -14,6 +14,7 @@ from app.scim.protocol.errors import (
 from app.scim.protocol.list_query import ListQuery
 
 
+@pytest.mark.scim("rfc/19", "rfc/21")
 @pytest.mark.parametrize(
     ("params", "start_index", "count"),
     [

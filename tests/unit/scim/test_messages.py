@@ -22,6 +22,7 @@ def test_a_page_counts_itself_and_the_total_counts_all() -> None:
     assert (body["itemsPerPage"], body["totalResults"], body["startIndex"]) == (2, 7, 3)
 
 
+@pytest.mark.scim("rfc/4")
 def test_the_status_of_an_error_is_text() -> None:
     assert messages.error(404, "Gone.") == {"schemas": [ERROR], "status": "404", "detail": "Gone."}
     body = messages.error(409, "Taken.", "uniqueness")

@@ -43,6 +43,7 @@ def test_okta_password_is_dropped(user_type: ResourceType) -> None:
     assert attributes(user_type, password="1mz050nq", PassWord="again") == {}
 
 
+@pytest.mark.scim("okta/update", "rfc/24")
 def test_okta_put_echoes_read_only_attributes(user_type: ResourceType) -> None:
     echoed = {"id": "1", "meta": {"resourceType": "User"}, "groups": [{"value": "g"}]}
     tolerances = Tolerances()
@@ -74,6 +75,7 @@ def test_entra_create_is_accepted_as_it_is(user_type: ResourceType) -> None:
     assert "roles" not in result
 
 
+@pytest.mark.scim("rfc/33")
 def test_schemas_are_computed_from_the_data(user_type: ResourceType, group_type: ResourceType) -> None:
     adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
     group = normalize(group_type, {"schemas": [GROUP, adscim], "displayName": "Team"}, auto())
@@ -99,6 +101,7 @@ def test_enterprise_attributes_may_stand_at_the_top(user_type: ResourceType) -> 
     assert both == {ENTERPRISE_USER: {"division": "D", "department": "Sales"}}
 
 
+@pytest.mark.scim("rfc/1")
 def test_names_ignore_letter_case(user_type: ResourceType) -> None:
     result = attributes(user_type, NICKNAME="A", Name={"GIVENname": "Anna"}, EMAILS=[{"VALUE": "a@x"}])
     assert result == {"nickName": "A", "name": {"givenName": "Anna"}, "emails": [{"value": "a@x"}]}
@@ -112,6 +115,7 @@ def test_a_name_that_stands_twice_is_refused(user_type: ResourceType, body: dict
         attributes(user_type, **body)
 
 
+@pytest.mark.scim("rfc/32")
 @pytest.mark.parametrize("empty", [None, "", [], {}, [None], [{}], [{"value": ""}], {"value": None}])
 def test_empty_is_absent(user_type: ResourceType, empty: Any) -> None:
     assert attributes(user_type, emails=empty) == {}
@@ -136,6 +140,7 @@ def test_unknown_attributes_are_dropped_and_named(user_type: ResourceType) -> No
     assert result == {"schemas": [USER], "userName": "a", "emails": [{"value": "a@x"}]}
 
 
+@pytest.mark.scim("onelogin/provisioning")
 def test_onelogin_single_object_becomes_a_list(user_type: ResourceType) -> None:
     assert attributes(user_type, emails={"value": "a@x"}) == {"emails": [{"value": "a@x"}]}
 

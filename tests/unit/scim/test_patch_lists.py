@@ -93,11 +93,13 @@ class TestManager:
 
 
 class TestLists:
+    @pytest.mark.scim("rfc/11")
     def test_add_appends_and_merges_what_is_there(self, user_type: ResourceType) -> None:
         given = [{"value": "A@HOME.example", "type": "Home", "display": "Home"}, {"value": "c@x.example"}]
         emails = patched(user_type, add(given, "emails")).attributes["emails"]
         assert emails == [WORK, {**HOME, **given[0]}, {"value": "c@x.example"}]
 
+    @pytest.mark.scim("rfc/12")
     def test_a_new_primary_clears_the_old_one(self, user_type: ResourceType) -> None:
         new = {"value": "n@x.example", "type": "other", "primary": True}
         for operation in (add([new], "emails"), add({"emails": new})):
@@ -112,6 +114,7 @@ class TestLists:
             with pytest.raises(InvalidValueError, match="primary"):
                 patched(user_type, operation)
 
+    @pytest.mark.scim("rfc/9", "rfc/7")
     def test_remove_empties_or_takes_what_the_filter_picks(self, user_type: ResourceType) -> None:
         assert "emails" not in patched(user_type, remove("emails")).attributes
         assert patched(user_type, remove('emails[type eq "WORK"]')).attributes["emails"] == [HOME]
@@ -136,6 +139,7 @@ class TestLists:
             user_type, remove("emails", value=[{"value": "a@home.example", "type": "work"}])
         ).changed
 
+    @pytest.mark.scim("entra/no-match", "rfc/10")
     def test_entra_filtered_paths_without_a_match_share_one_new_entry(self, user_type: ResourceType) -> None:
         address = {"locality": "Kiel", "country": "DE", "postalCode": "24103"}
         operations = [add(value, f'addresses[type eq "Work"].{name}') for name, value in address.items()]
@@ -173,6 +177,7 @@ class TestLists:
         after = patched(user_type, add({"display": "W"}, 'emails[type eq "work"]')).attributes
         assert after["emails"] == [{**WORK, "display": "W"}, HOME]
 
+    @pytest.mark.scim("rfc/10")
     @pytest.mark.parametrize(
         "filter_text", ['type eq "x" or type eq "y"', 'value co "zzz"', 'type eq "x" and display pr']
     )

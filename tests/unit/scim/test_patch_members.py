@@ -79,6 +79,7 @@ def test_pathless_members_follow_the_operation(group_type: ResourceType) -> None
     assert members(group_type, {"op": "replace", "value": value}) == MemberChanges(True, ("a",), ())
 
 
+@pytest.mark.scim("jumpcloud/provisioning")
 def test_jumpcloud_and_single_objects_are_members_too(group_type: ResourceType) -> None:
     assert members(group_type, {"op": "add", "path": "members", "value": {"value": "a"}}).add == ("a",)
     nested = [{"value": "g", "type": "Group"}, {"Value": "u", "type": "User"}]
@@ -133,6 +134,7 @@ def test_other_member_filters_say_what_is_supported(group_type: ResourceType, pa
         patched(group_type, {"op": "remove", "path": path})
 
 
+@pytest.mark.scim("rfc/35", "rfc/24")
 @pytest.mark.parametrize(
     "operation",
     [

@@ -60,6 +60,7 @@ def test_attributes_are_shown_with_what_is_always_returned(
     assert shown(user_type, attributes) == {**ALWAYS, **expected}
 
 
+@pytest.mark.scim("rfc/29")
 def test_excluded_attributes_are_left_out_but_for_what_is_always_returned(user_type: ResourceType) -> None:
     excluded = f"id,schemas,emails,name.familyName,{ENTERPRISE_USER}:manager,nosuch"
     assert shown(user_type, None, excluded) == {
@@ -76,6 +77,7 @@ def test_both_parameters_exclude_each_other(user_type: ResourceType) -> None:
         Projection.parse(user_type, "userName", "emails", auto())
 
 
+@pytest.mark.scim("rfc/28")
 def test_what_is_never_returned_never_is(user_type: ResourceType) -> None:
     for projection in (
         Projection.parse(user_type, None, None, auto()),
