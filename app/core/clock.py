@@ -16,6 +16,5 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T09:30:00.123456Z`: fixed width, so that text order is time order."""
-    utc = moment.astimezone(UTC)
-    # strftime does not pad years before 1000, which Entra's delta reads ask for.
-    return f"{utc.year:04}{utc:-%m-%dT%H:%M:%S.%f}Z"
+    # isoformat pads years before 1000, which Entra's delta reads ask for; strftime does not.
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -1,4 +1,4 @@
-"""One connection inside its transaction: runs prepared statements on the driver.
+"""One connection of the pool, in a transaction if it writes: runs prepared statements on the driver.
 
 It must not know organizations; `unit_of_work` fences and stamps what comes here.
 """
@@ -60,11 +60,14 @@ class Connection:
         self._cursor = driver.cursor()
         if database.is_sqlite:
             self._begin(write=write)
+        elif driver.autocommit is write:
+            # A statement that only reads sees one moment by itself, so a reading request needs no
+            # transaction around its statements, and is spared two round trips.
+            driver.autocommit = not write
 
     def _begin(self, *, write: bool) -> None:
         # A transaction that reads before it writes fails at once when another has written meanwhile,
-        # whatever the busy timeout; so a writing one takes the write lock at its start. PostgreSQL's
-        # driver begins by itself.
+        # whatever the busy timeout; so a writing one takes the write lock at its start.
         try:
             self.send("BEGIN IMMEDIATE" if write else "BEGIN", {})
         except DBAPIError:

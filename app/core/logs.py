@@ -16,7 +16,6 @@ def configure(level: str) -> None:
     """Send structlog to standard output; called once by each process."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             mask_secrets,

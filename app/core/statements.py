@@ -81,9 +81,7 @@ class Preparer:
         self._prepared: WeakKeyDictionary[Executable, dict[object, Prepared]] = WeakKeyDictionary()
         self._plans: dict[object, tuple[Plan, SQLCompiler]] = {}
 
-    def prepare(
-        self, statement: Executable, parameters: Mapping[str, Any], check: Check | None = None
-    ) -> Prepared:
+    def prepare(self, statement: Executable, parameters: Mapping[str, Any], check: Check) -> Prepared:
         """The plan for a statement; an INSERT without values of its own takes the named columns.
 
         `check` sees each structure before its first run, and what it raises is raised here.
@@ -98,13 +96,12 @@ class Preparer:
             prepared = known[kind] = self._find(statement, check, columns)
         return prepared
 
-    def _find(self, statement: Executable, check: Check | None, columns: tuple[str, ...]) -> Prepared:
+    def _find(self, statement: Executable, check: Check, columns: tuple[str, ...]) -> Prepared:
         structure = statement._generate_cache_key()  # type: ignore[attr-defined]  # noqa: SLF001 - the only name it has
         key = (structure.key, check, columns) if structure is not None else None
         found = self._plans.get(key)
         if found is None:
-            if check is not None:
-                check(statement)
+            check(statement)
             found = self._compile(statement, columns, structure)
             if key is not None and len(self._plans) < MAX_STRUCTURES:
                 self._plans[key] = found

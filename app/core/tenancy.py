@@ -4,7 +4,7 @@ Tables made by `scoped_table` belong to organizations. Every statement that touc
 before its first run: each scoped table in it must be tied, by equality of `org_id`, to the bind
 parameter `:this_org_id`, which only `UnitOfWork` fills in. A statement that is not tied raises; it never
 runs unfenced. The second wall is PostgreSQL's row-level security, keyed on the setting
-`usher.org_id` of the transaction (see `migrations/`).
+`usher.org_id` of the connection (see `migrations/`).
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ lookups = Table(
 
 
 class enter_organization(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
-    """Row-level security of this transaction now sees the given organization; the value is its id."""
+    """Row-level security of this connection now sees the given organization; the value is its id."""
 
     type = Text()
     inherit_cache = True
@@ -62,7 +62,9 @@ def _enter_by_default(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str
 
 @compiles(enter_organization, "postgresql")
 def _enter_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
-    return f"set_config('usher.org_id', CAST({compiler.process(element.clauses, **kwargs)} AS text), true)"
+    # For the session and not for the transaction, because reading requests have none. Whatever is run
+    # after it has entered an organization of its own first, see `check_unscoped`.
+    return f"set_config('usher.org_id', CAST({compiler.process(element.clauses, **kwargs)} AS text), false)"
 
 
 def check_fence(statement: Executable) -> None:
@@ -87,6 +89,18 @@ def check_fence(statement: Executable) -> None:
     loose = sorted(str(table) for table in tables - _reachable(ORG_ID, tied))
     if loose:
         raise UnfencedStatementError(f"Not pinned to an organization: {', '.join(loose)}.")
+
+
+def check_unscoped(statement: Executable) -> None:
+    """Raise `UnfencedStatementError` if a statement that runs outside the fence could see any rows but
+    look-ups: with organizations' tables in it, it must enter the organization itself.
+    """
+    elements = list(_walk(statement))
+    enters = any(isinstance(element, enter_organization) for element in elements)
+    sources = {element.table if isinstance(element, SqlColumn) else element for element in elements}
+    loose = sorted(str(source) for source in sources if _is_scoped(source))
+    if loose and not enters:
+        raise UnfencedStatementError(f"Outside the fence without entering: {', '.join(loose)}.")
 
 
 def _walk(statement: Any) -> Iterator[Any]:

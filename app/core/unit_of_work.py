@@ -22,7 +22,7 @@ from app.core.errors import ConcurrentUpdateError, UsherError
 from app.core.events import Event
 from app.core.ids import IdFactory
 from app.core.statements import Plan
-from app.core.tenancy import ORG_ID, check_fence, enter_organization
+from app.core.tenancy import ORG_ID, check_fence, check_unscoped, enter_organization
 
 MAX_EVENTS = 10_000
 # So many writes at most wait to go together; more would make a statement of their own each time.
@@ -136,7 +136,7 @@ class UnitOfWork:
     def execute_unscoped(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result:
         """Run a statement outside the fence: only look-ups before the organization is known."""
         values = parameters or {}
-        return self._open().execute(self._statements.prepare(statement, values), values)
+        return self._open().execute(self._statements.prepare(statement, values, check_unscoped), values)
 
     def add(self, event: Event) -> None:
         self._events.append(event)

@@ -68,7 +68,7 @@ def _recognize(dialect: str) -> Select[Any]:
     matches = and_(credentials.c.org_id == found.c.org_id, credentials.c.id == found.c.object_id)
     if dialect == "postgresql":
         row = select(*shown).where(matches).offset(0).lateral("credential")
-        return select(found.c.entered, row).select_from(found).join(row, true())
+        return select(found.c.entered, row).select_from(found.join(row, true()))
     return select(found.c.entered, *shown).select_from(found.join(credentials, matches))
 
 

@@ -119,7 +119,8 @@ def send(answer: Answer, status: int = 200) -> Response:
         response = Response(status=304)
     else:
         response = send_json(answer.body, status)
-        response.headers["Location" if status == 201 else "Content-Location"] = answer.location  # noqa: PLR2004
+        if status == 201:  # noqa: PLR2004 - created (RFC 7644 section 3.3); elsewhere meta.location says it
+            response.headers["Location"] = answer.location
     response.headers["ETag"] = weak(answer.version)
     return response
 

@@ -2,9 +2,11 @@
 
 import re
 import time
+from functools import lru_cache
 
 import structlog
 from flask import Flask, Response, g, request
+from prometheus_client import Counter, Histogram
 
 from app.core.ids import IdFactory
 from app.web.context import RequestState, state
@@ -37,24 +39,31 @@ def install(app: Flask, ids: IdFactory) -> None:
     app.after_request(_finish)
 
 
-def surface() -> str:
-    head = request.path.split("/", 2)[1] if request.path != "/" else ""
-    return head if head in _SURFACES else "other"
+@lru_cache(maxsize=100)
+def _surface(root: str) -> str:
+    return root if root in _SURFACES else "other"
+
+
+@lru_cache(maxsize=1_000)
+def _counters(surface: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """The counters of one kind of answer, which prometheus-client looks up anew each time it is asked."""
+    return REQUESTS.labels(surface, method, str(status)), SECONDS.labels(surface, method)
 
 
 def _finish(response: Response) -> Response:
     current = state()
     seconds = time.perf_counter() - current.started
-    name = surface()
-    REQUESTS.labels(name, request.method, str(response.status_code)).inc()
-    SECONDS.labels(name, request.method).observe(seconds)
+    method, path, status = request.method, request.path, response.status_code
+    answered, lasting = _counters(_surface(path[1:].partition("/")[0]), method, status)
+    answered.inc()
+    lasting.observe(seconds)
     response.headers.extend([("X-Request-Id", current.request_id), *_SAFE_HEADERS, *current.headers.items()])
     _log.info(
         "request",
         request_id=current.request_id,
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
+        method=method,
+        path=path,
+        status=status,
         ms=round(seconds * 1000, 1),
         org_id=current.org_id,
         actor=current.actor.id if current.actor else None,

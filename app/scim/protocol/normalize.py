@@ -28,7 +28,18 @@ def normalize(resource_type: ResourceType, body: Any, tolerances: Tolerances) ->
 
 
 def canonical(resource_type: ResourceType, body: dict[str, Any], tolerances: Tolerances) -> dict[str, Any]:
-    """The attributes of a body or of a patched resource, under their canonical names."""
+    """The attributes of a body, under their canonical names; required ones are demanded."""
+    return completed(resource_type, cleaned(resource_type, body, tolerances))
+
+
+def completed(resource_type: ResourceType, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Canonical attributes with the `schemas` that follow from them; required ones are demanded."""
+    _check_required(resource_type, attributes)
+    return {"schemas": present_schemas(resource_type, attributes), **attributes}
+
+
+def cleaned(resource_type: ResourceType, body: dict[str, Any], tolerances: Tolerances) -> dict[str, Any]:
+    """Some attributes under their canonical names, with values of their types."""
     found: dict[tuple[str, ...], Any] = {}
     for key, raw in body.items():
         path = find(resource_type, key, tolerances)
@@ -45,9 +56,7 @@ def canonical(resource_type: ResourceType, body: dict[str, Any], tolerances: Tol
                     f"{where} stands twice in the body; attribute names ignore letter case."
                 )
             found[path.keys] = clean(path.leaf, raw, where, tolerances)
-    attributes = _assembled(found)
-    _check_required(resource_type, attributes)
-    return {"schemas": present_schemas(resource_type, attributes), **attributes}
+    return _assembled(found)
 
 
 def is_plain_key(key: str, path: AttributePath, tolerances: Tolerances) -> bool:

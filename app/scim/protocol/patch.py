@@ -21,7 +21,7 @@ from app.scim.protocol.errors import (
 )
 from app.scim.protocol.folding import is_absent
 from app.scim.protocol.members import MemberChanges, MemberFold, member_ids
-from app.scim.protocol.normalize import canonical, check_password, is_plain_key
+from app.scim.protocol.normalize import check_password, cleaned, completed, is_plain_key
 from app.scim.protocol.patch_values import Change, updated
 from app.scim.protocol.path import PatchPath, parse_patch_path
 from app.scim.protocol.registry import ResourceType
@@ -143,11 +143,12 @@ class _Work:
         self._resource_id = resource_id
 
     def result(self) -> Patched:
-        after = canonical(self._resource_type, self._state, Tolerances(_STORED))
-        for name, value in self._before.items():
-            attribute = self._resource_type.attribute(name)
-            if attribute is not None and attribute.is_read_only:
-                after[name] = value
+        # What no operation touched is canonical as it was stored.
+        touched = {name: value for name, value in self._state.items() if self._before.get(name) is not value}
+        kept = {name: value for name, value in self._state.items() if name not in touched}
+        kept.pop("schemas", None)
+        changes = cleaned(self._resource_type, touched, Tolerances(_STORED))
+        after = completed(self._resource_type, kept | changes)
         changed = frozenset(
             name
             for name in (self._before.keys() | after.keys()) - {"schemas", MEMBERS}

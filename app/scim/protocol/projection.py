@@ -31,11 +31,13 @@ class Projection:
         tolerances: Tolerances,
     ) -> "Projection":
         """Read the two query parameters; unknown names are ignored."""
+        if not attributes and not excluded:
+            return cls(resource_type)
         if attributes and excluded:
             raise InvalidValueError("attributes and excludedAttributes exclude each other; send one of them.")
         if attributes:
             return cls(resource_type, only=_tree(resource_type, attributes, tolerances))
-        return cls(resource_type, without=_tree(resource_type, excluded, tolerances) if excluded else None)
+        return cls(resource_type, without=_tree(resource_type, str(excluded), tolerances))
 
     @property
     def is_default(self) -> bool:
