@@ -109,3 +109,21 @@ class MembersChanged(Event):
             yield AuditEntry("group.member_added", "user", user_id, group)
         for user_id in self.removed:
             yield AuditEntry("group.member_removed", "user", user_id, group)
+
+
+@dataclass(frozen=True, slots=True)
+class NestedGroupsChanged(Event):
+    """Which groups came into one group and which went out of it; no rights hang on that."""
+
+    group_id: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    action: ClassVar[str] = "group.nested_groups_changed"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        group = {"group_id": self.group_id}
+        for member_id in self.added:
+            yield AuditEntry("group.member_added", "group", member_id, group)
+        for member_id in self.removed:
+            yield AuditEntry("group.member_removed", "group", member_id, group)

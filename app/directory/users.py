@@ -91,7 +91,7 @@ _GROUPS_OF = (
         ),
     )
     .order_by(groups.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _SHRINK_GROUPS = (
     update(groups)

@@ -41,7 +41,7 @@ _LOCK_GROUPS = (
     select(groups.c.id, groups.c.deleted_at)
     .where(groups.c.org_id == ORG_ID, groups.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(groups.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

@@ -23,6 +23,7 @@ READABLE = frozenset({MEDIA_TYPE, "application/json"})
 _SCIM_TYPES = {
     "invalid_json": "invalidSyntax",
     "unknown_member": "invalidValue",
+    "invalid_nesting": "invalidValue",
     "user_name_taken": "uniqueness",
     "display_name_taken": "uniqueness",
 }

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.core.ids import is_uuid
-from app.directory.groups import NO_CHANGE, GroupService, MemberChange, UnknownMemberError
+from app.directory.groups import NO_CHANGE, GroupService, MemberChange
+from app.directory.nesting import UnknownMemberError
 from app.scim.protocol.constants import MEMBERS
-from app.scim.protocol.members import MemberChanges, member_ids
+from app.scim.protocol.members import MemberChanges, given_types, named_members
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
@@ -29,13 +30,14 @@ class GroupResources:
 
     def create(self, body: Any, projection: Projection) -> Answer:
         attributes, members = self._read(body)
-        return self._reader.get(self._directory.create(attributes, members), projection)
+        group_id = self._directory.create(attributes, members.add, members.types)
+        return self._reader.get(group_id, projection)
 
     def replace(self, group_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1: the members are exactly those of the body."""
         attributes, members = self._read(body)
         group = self._lock(group_id, if_match)
-        self._directory.update(group, attributes=attributes, members=MemberChange(add=members, replace=True))
+        self._directory.update(group, attributes=attributes, members=members)
         return self._reader.get(group_id, projection)
 
     def patch(self, group_id: str, body: Any, if_match: str | None) -> int:
@@ -50,11 +52,16 @@ class GroupResources:
         )
 
     def delete(self, group_id: str, if_match: str | None) -> None:
-        self._directory.delete(self._lock(group_id, if_match))
+        self._reader.require_id(group_id)
+        group = self._directory.lock_with_parents(group_id)
+        self._reader.require_version(group.version, if_match)
+        self._directory.delete(group)
 
-    def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
+    def _read(self, body: Any) -> tuple[dict[str, Any], MemberChange]:
         attributes = normalize(self._type, body).attributes
-        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None)))
+        named = named_members(attributes.pop(MEMBERS, None))
+        members = MemberChange(add=_known_ids(tuple(named)), replace=True, types=given_types(named))
+        return attributes, members
 
     def _lock(self, group_id: str, if_match: str | None) -> Row[Any]:
         self._reader.require_id(group_id)
@@ -68,14 +75,14 @@ def _change(changes: MemberChanges | None) -> MemberChange:
         return NO_CHANGE
     # Removing somebody who cannot be a member is no change, whatever the text.
     remove = [member for member in changes.remove if is_uuid(member)]
-    return MemberChange(add=_known_ids(changes.add), remove=remove, replace=changes.replace)
+    return MemberChange(_known_ids(changes.add), remove, changes.replace, changes.types)
 
 
 def _known_ids(members: Sequence[str]) -> Sequence[str]:
     for member in members:
         if not is_uuid(member):
             raise UnknownMemberError(
-                f"The member {member[:80]!r} is not the id of a user here. "
-                "Use the id that Usher answered when the user was created."
+                f"The member {member[:80]!r} is not the id of a user or group here. "
+                "Use the id that Usher answered when it was created."
             )
     return members

@@ -3,32 +3,60 @@
 An attribute that is neither a real column nor a related row is read from the search document.
 """
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from app.core.sql import json_object_list
 from app.core.tenancy import ORG_ID
-from app.directory.models import groups, memberships, users
+from app.directory.models import group_ancestors, group_members, groups, memberships, users
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
 from app.scim.reading import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
 
 
-def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(
-        memberships.c.org_id == ORG_ID,
-        memberships.c.user_id == users.c.id,
-        groups.c.org_id == ORG_ID,
-        groups.c.id == memberships.c.group_id,
-        condition,
+_inner = groups.alias("inner_group")
+_ANCESTORS_OF_MEMBERSHIPS = memberships.join(
+    group_ancestors,
+    and_(
+        group_ancestors.c.org_id == memberships.c.org_id,
+        group_ancestors.c.group_id == memberships.c.group_id,
+    ),
+)
+_direct = memberships.alias("direct")
+_is_only_indirect = ~(
+    exists()
+    .where(
+        _direct.c.org_id == ORG_ID,
+        _direct.c.user_id == memberships.c.user_id,
+        _direct.c.group_id == group_ancestors.c.ancestor_id,
     )
-
-
-def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(memberships.c.org_id == ORG_ID, memberships.c.group_id == groups.c.id, condition)
-
-
-# RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
+    .correlate(memberships, group_ancestors)
+)
+_any_ancestors = group_ancestors.alias("any_ancestors")
+# Asked once for a whole page: where no group is nested, nobody's indirect groups are looked for.
+_nests = exists().where(_any_ancestors.c.org_id == ORG_ID)
+# RFC 7643 section 4.1.2: `groups` mirrors membership, direct and through other groups; direct wins.
+_my_groups = union_all(
+    select(memberships.c.group_id.label("id"), literal("direct").label("type"))
+    .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id)
+    .correlate(users),
+    select(group_ancestors.c.ancestor_id, literal("indirect"))
+    .distinct()
+    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
+    .where(_nests, memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id, _is_only_indirect)
+    .correlate(users),
+).subquery("mine")
 groups_of_user = (
     select(
         json_object_list(
@@ -39,31 +67,21 @@ groups_of_user = (
             literal("display"),
             groups.c.display_name,
             literal("type"),
-            literal("direct"),
+            _my_groups.c.type,
         )
     )
-    .where(
-        memberships.c.org_id == ORG_ID,
-        memberships.c.user_id == users.c.id,
-        groups.c.org_id == ORG_ID,
-        groups.c.id == memberships.c.group_id,
-    )
+    .select_from(_my_groups.join(groups, groups.c.id == _my_groups.c.id))
+    .where(groups.c.org_id == ORG_ID)
     .correlate(users)
     .scalar_subquery()
     .label("related")
 )
-_members_of_group = (
+_my_members = union_all(
     select(
-        json_object_list(
-            literal("value"),
-            users.c.id,
-            literal("$ref"),
-            _base_url + "/Users/" + cast(users.c.id, Text),
-            literal("display"),
-            func.coalesce(users.c.display_name, users.c.user_name),
-            literal("type"),
-            literal("User"),
-        )
+        users.c.id,
+        literal("/Users/").label("endpoint"),
+        func.coalesce(users.c.display_name, users.c.user_name).label("display"),
+        literal("User").label("type"),
     )
     .where(
         memberships.c.org_id == ORG_ID,
@@ -71,10 +89,68 @@ _members_of_group = (
         users.c.org_id == ORG_ID,
         users.c.id == memberships.c.user_id,
     )
+    .correlate(groups),
+    select(_inner.c.id, literal("/Groups/"), _inner.c.display_name, literal("Group"))
+    .where(
+        group_members.c.org_id == ORG_ID,
+        group_members.c.group_id == groups.c.id,
+        _inner.c.org_id == ORG_ID,
+        _inner.c.id == group_members.c.member_group_id,
+    )
+    .correlate(groups),
+).subquery("mine")
+_members_of_group = (
+    select(
+        json_object_list(
+            literal("value"),
+            _my_members.c.id,
+            literal("$ref"),
+            _base_url + _my_members.c.endpoint + cast(_my_members.c.id, Text),
+            literal("display"),
+            _my_members.c.display,
+            literal("type"),
+            _my_members.c.type,
+        )
+    )
     .correlate(groups)
     .scalar_subquery()
     .label("related")
 )
+
+# The same as rows for filters, which look from a group to its people as often as the other way round.
+_mirror = union_all(
+    select(
+        memberships.c.user_id,
+        memberships.c.group_id.label("value"),
+        groups.c.display_name_key.label("display"),
+        literal("direct").label("type"),
+    ).where(memberships.c.org_id == ORG_ID, groups.c.org_id == ORG_ID, groups.c.id == memberships.c.group_id),
+    select(memberships.c.user_id, groups.c.id, groups.c.display_name_key, literal("indirect"))
+    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
+    .where(
+        memberships.c.org_id == ORG_ID,
+        groups.c.org_id == ORG_ID,
+        groups.c.id == group_ancestors.c.ancestor_id,
+        _is_only_indirect,
+    ),
+).subquery("mirror")
+_members = union_all(
+    select(memberships.c.group_id, memberships.c.user_id.label("value"), literal("user").label("type")).where(
+        memberships.c.org_id == ORG_ID
+    ),
+    select(group_members.c.group_id, group_members.c.member_group_id, literal("group")).where(
+        group_members.c.org_id == ORG_ID
+    ),
+).subquery("members")
+
+
+def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_mirror.c.user_id == users.c.id, condition).correlate(users)
+
+
+def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_members.c.group_id == groups.c.id, condition).correlate(groups)
+
 
 USERS = Shelf.of(
     users,
@@ -95,9 +171,9 @@ USERS = Shelf.of(
         relations={
             "groups": Relation(
                 columns={
-                    "value": Column(memberships.c.group_id, Kind.UUID),
-                    "display": Column(groups.c.display_name_key),
-                    "type": Column(literal("direct")),
+                    "value": Column(_mirror.c.value, Kind.UUID),
+                    "display": Column(_mirror.c.display),
+                    "type": Column(_mirror.c.type),
                 },
                 exists=_in_group,
             )
@@ -123,8 +199,8 @@ GROUPS = Shelf.of(
         relations={
             "members": Relation(
                 columns={
-                    "value": Column(memberships.c.user_id, Kind.UUID),
-                    "type": Column(literal("user")),
+                    "value": Column(_members.c.value, Kind.UUID),
+                    "type": Column(_members.c.type),
                 },
                 exists=_has_member,
             )

@@ -3,28 +3,35 @@
 Knows the forms in which Okta, Entra and JumpCloud name members; must not know whether they exist.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.scim.protocol import tolerances
 from app.scim.protocol.constants import MAX_MEMBERS, MAX_STRING_LENGTH
 from app.scim.protocol.errors import InvalidPathError, InvalidValueError, MutabilityError, excerpt
+from app.scim.protocol.folding import is_absent
 from app.scim.protocol.nodes import Compare, Node, Or
 from app.scim.protocol.path import PatchPath
+
+_TYPES = {"user": "User", "group": "Group"}
 
 
 @dataclass(frozen=True, slots=True)
 class MemberChanges:
-    """With `replace` the final set is exactly `add`; without it, `add` come in and `remove` go."""
+    """With `replace` the final set is exactly `add`; without it, `add` come in and `remove` go.
+
+    `types` says `User` or `Group` of those in `add` that the client gave a type.
+    """
 
     replace: bool
     add: tuple[str, ...]
     remove: tuple[str, ...]
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
-def member_ids(value: Any) -> tuple[str, ...]:
-    """The ids a members value names, in order and once each.
+def named_members(value: Any) -> dict[str, str | None]:
+    """The ids a members value names, in order and once each, with the type it gives them, if any.
 
     Takes lists of objects, one object, and bare ids; JumpCloud sends objects with `value` alone, Okta
     adds `display`, Entra adds `"$ref": null`. A nested group is named by its id like a person.
@@ -32,23 +39,46 @@ def member_ids(value: Any) -> tuple[str, ...]:
     entries = [] if value is None else tolerances.single_object_as_list(value)
     if len(entries) > MAX_MEMBERS:
         raise InvalidValueError(f"The list has {len(entries)} members; a group holds at most {MAX_MEMBERS}.")
-    return tuple(dict.fromkeys(_member_id(entry) for entry in entries))
+    named: dict[str, str | None] = {}
+    for entry in entries:
+        id_ = _member_id(entry)
+        named[id_] = _member_type(entry, id_) or named.get(id_)
+    return named
+
+
+def given_types(named: Mapping[str, str | None]) -> dict[str, str]:
+    return {member: type_ for member, type_ in named.items() if type_ is not None}
 
 
 def _member_id(entry: Any) -> str:
-    found = entry
-    if isinstance(entry, dict):
-        found = entry.get("value")
-        if found is None:
-            found = next((item for key, item in entry.items() if key.lower() == "value"), None)
+    found = _part(entry, "value") if isinstance(entry, dict) else entry
     if not isinstance(found, str) or not found:
         raise InvalidValueError(
             f"The member {excerpt(entry)} has no value. "
-            'Name each member like {"value": "<id of the user>"}.'
+            'Name each member like {"value": "<id of the user or group>"}.'
         )
     if len(found) > MAX_STRING_LENGTH:
         raise InvalidValueError(f"The member {excerpt(found)} is longer than any id.")
     return found
+
+
+def _member_type(entry: Any, id_: str) -> str | None:
+    found = _part(entry, "type") if isinstance(entry, dict) else None
+    if is_absent(found):
+        return None
+    known = _TYPES.get(found.lower()) if isinstance(found, str) else None
+    if known is None:
+        raise InvalidValueError(
+            f"The member {excerpt(id_)} has the type {excerpt(found)}; it is either User or Group."
+        )
+    return known
+
+
+def _part(entry: Mapping[str, Any], name: str) -> Any:
+    found = entry.get(name)
+    return (
+        next((item for key, item in entry.items() if key.lower() == name), None) if found is None else found
+    )
 
 
 class MemberFold:
@@ -58,12 +88,14 @@ class MemberFold:
         self._touched = False
         self._replace = False
         # Dictionaries keep the order and find ids in constant time.
-        self._add: dict[str, None] = {}
+        self._add: dict[str, str | None] = {}
         self._remove: dict[str, None] = {}
 
     def changes(self) -> MemberChanges | None:
         """`None` when no operation named members."""
-        return MemberChanges(self._replace, tuple(self._add), tuple(self._remove)) if self._touched else None
+        if not self._touched:
+            return None
+        return MemberChanges(self._replace, tuple(self._add), tuple(self._remove), given_types(self._add))
 
     def apply(self, op: str, target: PatchPath, value: Any) -> None:
         if target.sub_attribute is not None:
@@ -76,12 +108,12 @@ class MemberFold:
         if target.value_filter is not None:
             self._filtered(op, target.value_filter)
         elif op == "add":
-            self._put(member_ids(value))
+            self._put(named_members(value))
         elif op == "replace":
-            self._set(member_ids(value))
+            self._set(named_members(value))
         elif value is None:
             # RFC 7644 section 3.5.2.2: remove without a filter empties the attribute.
-            self._set(())
+            self._set({})
         else:
             self._listed(value)
 
@@ -90,7 +122,7 @@ class MemberFold:
 
         Pinned by `test_entra_remove_with_a_value_list_removes_only_those`.
         """
-        self._drop(member_ids(value))
+        self._drop(named_members(value))
 
     def _filtered(self, op: str, node: Node) -> None:
         ids = tuple(_ids_of_filter(node))
@@ -100,10 +132,10 @@ class MemberFold:
             )
         self._drop(ids)
 
-    def _put(self, ids: Iterable[str]) -> None:
-        for member in ids:
+    def _put(self, named: Mapping[str, str | None]) -> None:
+        for member, type_ in named.items():
             self._remove.pop(member, None)
-            self._add[member] = None
+            self._add[member] = type_
 
     def _drop(self, ids: Iterable[str]) -> None:
         for member in ids:
@@ -111,9 +143,9 @@ class MemberFold:
             if not self._replace:
                 self._remove[member] = None
 
-    def _set(self, ids: Iterable[str]) -> None:
+    def _set(self, named: Mapping[str, str | None]) -> None:
         self._replace = True
-        self._add = dict.fromkeys(ids)
+        self._add = dict(named)
         self._remove = {}
 
 

@@ -21,13 +21,13 @@ from app.scim.protocol.errors import (
     excerpt,
 )
 from app.scim.protocol.folding import is_absent
-from app.scim.protocol.members import MemberChanges, MemberFold, member_ids
+from app.scim.protocol.members import MemberChanges, MemberFold
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch_values import Change, updated
 from app.scim.protocol.path import PatchPath, parse_patch_path
 from app.scim.protocol.registry import ResourceType
 
-__all__ = ["MemberChanges", "Operation", "Patched", "apply", "member_ids", "parse_operations"]
+__all__ = ["MemberChanges", "Operation", "Patched", "apply", "parse_operations"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from app.scim.protocol.constants import (
 )
 from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError, excerpt
 from app.scim.protocol.folding import is_absent
-from app.scim.protocol.members import member_ids
+from app.scim.protocol.members import named_members
 from app.scim.protocol.registry import Attribute
 
 _EXPECTED = {
@@ -39,7 +39,10 @@ def clean(attribute: Attribute, raw: Any, where: str, ignored: set[str]) -> Any:
     if is_absent(raw):
         return None
     if attribute.name == MEMBERS:
-        return [{"value": member} for member in member_ids(raw)] or None
+        return [
+            {"value": member} if type_ is None else {"value": member, "type": type_}
+            for member, type_ in named_members(raw).items()
+        ] or None
     if attribute.multi_valued:
         return _list(attribute, raw, where, ignored)
     return clean_element(attribute, raw, where, ignored)

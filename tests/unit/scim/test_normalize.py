@@ -202,10 +202,13 @@ def test_a_body_that_is_no_object_is_a_syntax_error(user_type: ResourceType, bod
         normalize(user_type, body)
 
 
-def test_members_of_a_body_are_reduced_to_their_ids(group_type: ResourceType) -> None:
+def test_members_of_a_body_are_reduced_to_ids_and_types(group_type: ResourceType) -> None:
     members = [{"value": "a", "display": "A", "type": "User"}, {"$ref": None, "value": "b"}, {"value": "a"}]
     body = {"displayName": "Team", "Members": members}
-    assert normalize(group_type, body).attributes["members"] == [{"value": "a"}, {"value": "b"}]
+    assert normalize(group_type, body).attributes["members"] == [
+        {"value": "a", "type": "User"},
+        {"value": "b"},
+    ]
     with pytest.raises(InvalidValueError, match="has no value"):
         normalize(group_type, {"displayName": "Team", "members": [{"display": "A"}]})
 
