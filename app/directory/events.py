@@ -94,6 +94,21 @@ class GroupDeleted(ObjectEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ManagerForgotten(Event):
+    """A deleted person is no longer named as manager by these people."""
+
+    manager_id: str
+    user_ids: tuple[str, ...]
+
+    action: ClassVar[str] = "user.manager_forgotten"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        for user_id in self.user_ids:
+            data = {"changed": ["manager"], "deleted_manager_id": self.manager_id}
+            yield AuditEntry("user.updated", "user", user_id, data)
+
+
+@dataclass(frozen=True, slots=True)
 class MembersChanged(Event):
     """Who joined and who left one group; only real changes are named."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import Row, and_, bindparam, delete, insert, select, union_all, 
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.directory import managers
 from app.directory import principals as principals_of
 from app.directory.events import (
     MembersChanged,
@@ -34,7 +35,11 @@ _JOINED = users.join(
     and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
 )
 LIVING_USER = (
-    select(*(column for column in users.c if column.name != "search"), principals.c.blocked)
+    select(
+        *(column for column in users.c if column.name != "search"),
+        principals.c.blocked,
+        managers.MANAGER_NAME,
+    )
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
 )
@@ -150,7 +155,8 @@ class UserService:
         )
         data = {"user_name": profile.user_name, "active": effective}
         uow.add(UserCreated(user_id, data))
-        return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
+        name = managers.name_of(uow, profile.manager_id)
+        return Stored(user_id, columns["attributes"], 1, uow.now, uow.now, profile.manager_id, name)
 
     def update(
         self, user: Row[Any], attributes: Attributes, *, idp_active: bool, changed: frozenset[str]
@@ -201,7 +207,11 @@ class UserService:
             raise ConcurrentUpdateError("The user was changed by another request at the same moment.")
         if active != user.active or blocked != user.blocked:
             self._set_access(user, active=active, blocked=blocked)
-        return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, self._uow.now)
+        manager_id, name = columns.get("manager_id", user.manager_id), user.manager_name
+        if manager_id != user.manager_id:
+            name = managers.name_of(self._uow, manager_id)
+        attributes_text, now = columns["attributes"], self._uow.now
+        return Stored(user.id, attributes_text, user.version + 1, user.created_at, now, manager_id, name)
 
     def _access_columns(self, attributes: Attributes, *, active: bool, idp_active: bool) -> dict[str, Any]:
         document = {**attributes, "active": active}
@@ -239,6 +249,7 @@ class UserService:
         uow.execute(_GROUPS_OF, {"user_id": user.id}).all()
         if uow.execute(_TOMBSTONE, {"row_id": user.id, "moment": uow.now}).rowcount != 1:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
+        managers.forget(uow, self._index, user.id)
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
             uow.execute(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})

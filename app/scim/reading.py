@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Label, Row, Select, Table, bindparam, func, select
+from sqlalchemy import ColumnElement, Label, Row, Select, Table, bindparam, func, select
 
 from app.core.errors import NotFoundError, PreconditionFailedError
 from app.core.ids import is_uuid
@@ -34,6 +34,7 @@ class Shelf:
     noun: str
     bindings: Bindings
     table: Table
+    columns: tuple[ColumnElement[Any], ...]
     related: Label[str]
     one: Select[Any]
     one_with_related: Select[Any]
@@ -41,13 +42,23 @@ class Shelf:
     count: Select[Any]
 
     @classmethod
-    def of(cls, table: Table, noun: str, bindings: Bindings, related: Label[str]) -> "Shelf":
+    def of(
+        cls,
+        table: Table,
+        noun: str,
+        bindings: Bindings,
+        related: Label[str],
+        own: Sequence[ColumnElement[Any]] = (),
+    ) -> "Shelf":
+        """`own` are columns that only this kind of resource has."""
         living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
-        one = select(*(table.c[name] for name in _COLUMNS)).where(*living, table.c.id == bindparam("id"))
+        columns = (*(table.c[name] for name in _COLUMNS), *own)
+        one = select(*columns).where(*living, table.c.id == bindparam("id"))
         return cls(
             noun=noun,
             bindings=bindings,
             table=table,
+            columns=columns,
             related=related,
             one=one,
             one_with_related=one.add_columns(related),
@@ -64,7 +75,7 @@ class Shelf:
         table = self.table
         chosen = ids.subquery("chosen")
         page = (
-            select(*(table.c[name] for name in _COLUMNS))
+            select(*self.columns)
             .select_from(table.join(chosen, chosen.c.id == table.c.id))
             .where(table.c.org_id == ORG_ID)
             .order_by(table.c.id)
@@ -108,7 +119,12 @@ class ResourceReader:
     def answer(self, stored: Stored | Row[Any], projection: Projection, related: str | None) -> Answer:
         """Shape what was read or just written."""
         shown = related if projection.wants(self._related) else None
-        return render(stored, self._base_url, projection, shown)
+        return render(stored, self.attributes(stored), self._base_url, projection, shown)
+
+    def attributes(self, stored: Stored | Row[Any]) -> str:
+        """The resource's own attributes as they are shown."""
+        text: str = stored.attributes
+        return text
 
     def search(self, query: ListQuery) -> str:
         """A ListResponse (RFC 7644 section 3.4.2)."""

@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from app.directory.profile import Stored
 from app.directory.users import LIVING_USER, UserService
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
-from app.scim.rendering import Answer
+from app.scim.rendering import Answer, with_manager
 from app.scim.shelves import groups_of_user
 
 # All that a change and the answer to it need, in one statement.
@@ -28,6 +29,12 @@ class UserReader(ResourceReader):
             raise self._not_found(user_id)
         self.require_version(user.version, if_match)
         return user
+
+    def attributes(self, stored: Stored | Row[Any]) -> str:
+        text = super().attributes(stored)
+        if stored.manager_id is None or stored.manager_name is None:
+            return text
+        return with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
 
 
 class UserResources:

@@ -3,6 +3,8 @@
 An attribute that is neither a real column nor a related row is read from the search document.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     ColumnElement,
     Text,
@@ -18,8 +20,11 @@ from sqlalchemy import (
 
 from app.core.sql import json_object_list
 from app.core.tenancy import ORG_ID
+from app.directory.managers import IS_MANAGER, LIVING_MANAGER, MANAGER_NAME
 from app.directory.models import group_ancestors, group_members, groups, memberships, users
+from app.scim.protocol.constants import ENTERPRISE_USER
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
+from app.scim.protocol.filter_sql_json import member
 from app.scim.reading import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
@@ -144,6 +149,10 @@ _members = union_all(
 ).subquery("members")
 
 
+def _of_manager(shown: ColumnElement[Any]) -> ColumnElement[Any]:
+    return select(shown).where(*IS_MANAGER).correlate(users).scalar_subquery()
+
+
 def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(_mirror.c.user_id == users.c.id, condition).correlate(users)
 
@@ -165,6 +174,17 @@ USERS = Shelf.of(
             "meta.resourceType": Column(literal("User")),
             "meta.location": Column(_base_url + "/Users/" + cast(users.c.id, Text)),
             "meta.version": Column(literal('W/"') + cast(users.c.version, Text) + literal('"')),
+            f"{ENTERPRISE_USER}:manager.$ref": Column(
+                _of_manager(_base_url + "/Users/" + cast(LIVING_MANAGER.c.id, Text))
+            ),
+            f"{ENTERPRISE_USER}:manager.displayName": Column(
+                _of_manager(
+                    func.coalesce(
+                        member(LIVING_MANAGER.c.search, ("displayName",)).as_string(),
+                        LIVING_MANAGER.c.user_name_key,
+                    )
+                )
+            ),
             "meta.created": Column(users.c.created_at, Kind.INSTANT),
             "meta.lastModified": Column(users.c.last_modified_at, Kind.INSTANT),
         },
@@ -180,6 +200,7 @@ USERS = Shelf.of(
         },
     ),
     groups_of_user,
+    own=(users.c.manager_id, MANAGER_NAME),
 )
 GROUPS = Shelf.of(
     groups,

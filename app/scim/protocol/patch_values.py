@@ -71,8 +71,7 @@ def _merged(attribute: Attribute, current: Entry, change: Change) -> Entry | Non
         # Entra clears the manager by `{"value": ""}`; a reference without its value means nothing.
         # Pinned by `test_entra_clears_the_manager_with_an_empty_value`.
         return None
-    kept = tolerances.without_stale_reference(current, value)
-    return {**{key: item for key, item in kept.items() if key not in cleared}, **value} or None
+    return {**{key: item for key, item in current.items() if key not in cleared}, **value} or None
 
 
 def _with_part(entry: Entry, part: Attribute, change: Change) -> Entry:
@@ -82,7 +81,7 @@ def _with_part(entry: Entry, part: Attribute, change: Change) -> Entry:
     rest = {key: item for key, item in entry.items() if key != part.name}
     if value is None:
         return rest
-    return {**tolerances.without_stale_reference(entry, {part.name: value}), part.name: value}
+    return {**rest, part.name: value}
 
 
 def _whole_list(attribute: Attribute, entries: list[Entry], change: Change) -> list[Entry]:

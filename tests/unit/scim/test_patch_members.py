@@ -179,5 +179,5 @@ def test_a_given_type_travels_with_the_member_and_the_last_word_counts(group_typ
 
 @pytest.mark.parametrize("type_", ["Robot", 7, True, {"a": 1}])
 def test_a_type_that_is_neither_user_nor_group_is_refused_with_the_member(type_: Any) -> None:
-    with pytest.raises(InvalidValueError, match="'a'.*User or Group"):
+    with pytest.raises(InvalidValueError, match=r"'a' has the type .* either User or Group"):
         named_members([{"value": "a", "type": type_}])
