@@ -42,7 +42,7 @@ def get_group(group_id: str) -> Row:
     answer=list_of(UserSchema),
 )
 def list_group_members(group_id: str, query: Query) -> dict[str, Any]:
-    """List the direct members of a group."""
+    """List the people who are direct members of a group; groups in it, and who is in them, are not listed."""
     queries = service(DirectoryQueries)
     queries.group(group_id)
     return page_of(

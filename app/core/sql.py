@@ -83,3 +83,24 @@ def _one_of_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) ->
 def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """The column is one of the ids in the parameter `name`: one statement for lists of any length."""
     return _IsOneOf(column, bindparam(name, type_=IdList()))
+
+
+class lock_for_transaction(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """Hold the lock that this text names until the transaction ends.
+
+    SQLite lets one transaction write at a time, so there it is held already.
+    """
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(lock_for_transaction)
+def _lock_on_sqlite(_element: Any, _compiler: SQLCompiler, **_kwargs: Any) -> str:
+    return "''"
+
+
+@compiles(lock_for_transaction, "postgresql")
+def _lock_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    name = compiler.process(element.clauses, **kwargs)
+    return f"pg_advisory_xact_lock(hashtextextended({name}, 0))"

@@ -20,6 +20,8 @@ MAX_STRUCTURES = 5_000
 
 Process = Callable[[Any], Any]
 _PARAMETER = re.compile(r"%\((\w+)\)s")
+# What takes locks must find earlier writes sent, so that theirs come first.
+_LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b|\bpg_advisory_xact_lock\b")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +136,7 @@ class Preparer:
             make_row=_row_maker([entry.keyname for entry in result]) if result else None,
             decoders=tuple((place, process) for place, process in decoders if process is not None),
             tables=frozenset(name for name in self._metadata.tables if re.search(rf"\b{name}\b", sql)),
-            is_read=is_read and "FOR UPDATE" not in sql,
+            is_read=is_read and _LOCKS.search(sql) is None,
             is_change=not is_read and not (compiled.isinsert and "ON CONFLICT" not in sql),
         )
         return plan, compiled

@@ -108,6 +108,21 @@ class GroupDeleted(ObjectEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ManagerForgotten(Event):
+    """A deleted person is no longer named as manager by these people."""
+
+    manager_id: str
+    user_ids: tuple[str, ...]
+
+    action: ClassVar[str] = "user.manager_forgotten"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        for user_id in self.user_ids:
+            data = {"changed": ["manager"], "deleted_manager_id": self.manager_id}
+            yield AuditEntry("user.updated", "user", user_id, data)
+
+
+@dataclass(frozen=True, slots=True)
 class MembersChanged(Event):
     """Who joined and who left one group; only real changes are named."""
 
@@ -123,3 +138,21 @@ class MembersChanged(Event):
             yield AuditEntry("group.member_added", "user", user_id, group)
         for user_id in self.removed:
             yield AuditEntry("group.member_removed", "user", user_id, group)
+
+
+@dataclass(frozen=True, slots=True)
+class NestedGroupsChanged(Event):
+    """Which groups came into one group and which went out of it; no rights hang on that."""
+
+    group_id: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    action: ClassVar[str] = "group.nested_groups_changed"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        group = {"group_id": self.group_id}
+        for member_id in self.added:
+            yield AuditEntry("group.member_added", "group", member_id, group)
+        for member_id in self.removed:
+            yield AuditEntry("group.member_removed", "group", member_id, group)

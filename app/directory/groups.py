@@ -1,5 +1,8 @@
 """Groups and who is in them. Membership is rows, never a list that is read and written back.
 
+A member is a person or, by `nesting`, another group; `member_count` counts the people, because they are
+what rights and seats follow from.
+
 A change costs the same in an empty group and in one of 100,000: only the named people are touched,
 and the group row itself, which is locked first so that parallel changes queue up and none is lost.
 Locks are taken in the order groups, users, principals.
@@ -7,29 +10,50 @@ Locks are taken in the order groups, users, principals.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, literal, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.batches import batches
 from app.core.connection import Row
 from app.core.database import Id
-from app.core.errors import BadRequestError, ConflictError, NotFoundError
+from app.core.errors import ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
+from app.directory import nesting
 from app.directory.events import GroupCreated, GroupDeleted, GroupUpdated, MembersChanged
-from app.directory.models import groups, memberships, users
+from app.directory.models import group_members, groups, memberships, users
 from app.directory.profile import Attributes
 from app.directory.users import Indexer
 
+USER, GROUP = "User", "Group"
+
+# NO KEY UPDATE: whoever puts a group into another one need not wait for changes of the inner one.
 _LOCK = (
     select(*(column for column in groups.c if column.name != "search"))
     .where(groups.c.org_id == ORG_ID, groups.c.id == bindparam("id"), groups.c.deleted_at.is_(None))
-    .with_for_update()
+    .with_for_update(key_share=True)
+)
+_LOCK_WITH_PARENTS = (
+    select(*(column for column in groups.c if column.name != "search"))
+    .where(
+        groups.c.org_id == ORG_ID,
+        or_(
+            groups.c.id == bindparam("id"),
+            groups.c.id.in_(
+                select(group_members.c.group_id).where(
+                    group_members.c.org_id == ORG_ID, group_members.c.member_group_id == bindparam("id")
+                )
+            ),
+        ),
+        groups.c.deleted_at.is_(None),
+    )
+    .order_by(groups.c.id)
+    .with_for_update(key_share=True)
 )
 _NAMESAKE = select(groups.c.id).where(
     groups.c.org_id == ORG_ID,
@@ -76,6 +100,14 @@ _LIVING = select(users.c.id).where(*_living)
 _MEMBERS = select(memberships.c.user_id).where(
     memberships.c.org_id == ORG_ID, memberships.c.group_id == bindparam("group_id")
 )
+_MEMBERS_OF_EACH_TYPE = union_all(
+    select(memberships.c.user_id.label("id"), literal(USER).label("type")).where(
+        memberships.c.org_id == ORG_ID, memberships.c.group_id == bindparam("group_id")
+    ),
+    select(group_members.c.member_group_id, literal(GROUP)).where(
+        group_members.c.org_id == ORG_ID, group_members.c.group_id == bindparam("group_id")
+    ),
+)
 # Whoever is living joins, and is not named again who was there already. The share lock makes a deletion
 # of the same person wait, so that no tombstone becomes a member. Both databases read the clause alike.
 _JOIN = (
@@ -101,17 +133,17 @@ _LEAVE = (
 )
 
 
-class UnknownMemberError(BadRequestError):
-    code = "unknown_member"
-
-
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """Whom to add and remove; with `replace` the final members are exactly `add`."""
+    """Whom to add and remove; with `replace` the final members are exactly `add`.
+
+    `types` says `User` or `Group` of those to be added whose type the client gave.
+    """
 
     add: Sequence[str] = ()
     remove: Sequence[str] = ()
     replace: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_CHANGE = MemberChange()
@@ -124,13 +156,20 @@ class GroupService:
 
     def lock(self, group_id: str) -> Row:
         """The living group, held until the transaction ends; raises `NotFoundError`."""
-        row = self._uow.execute(_LOCK, {"id": group_id}).first()
-        if row is None:
-            raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
-        return row
+        return _found(self._uow.execute(_LOCK, {"id": group_id}).first(), group_id)
 
-    def create(self, attributes: Attributes, members: Sequence[str]) -> str:
-        """Create a group with its first members; raises `ConflictError` on a taken displayName."""
+    def lock_with_parents(self, group_id: str) -> Row:
+        """The same for a group to be deleted, which changes the groups that it is in."""
+        rows = self._uow.execute(_LOCK_WITH_PARENTS, {"id": group_id}).all()
+        return _found(next((row for row in rows if row.id == group_id), None), group_id)
+
+    def create(
+        self, attributes: Attributes, members: Sequence[str], types: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a group with its first members, of the given types as in `MemberChange`.
+
+        Raises `ConflictError` on a taken displayName, otherwise as `update`.
+        """
         uow = self._uow
         columns = self._columns(attributes)
         self._refuse_namesake(columns["display_name_key"], attributes["displayName"])
@@ -147,7 +186,9 @@ class GroupService:
             },
         )
         uow.add(GroupCreated(group_id, {"display_name": attributes["displayName"]}))
-        added = self._join(group_id, sorted(set(members)))
+        added, inner = self._join(group_id, members, types or {})
+        if inner:
+            nesting.change(uow, group_id, add=inner, remove=())
         if added:
             uow.write(_COUNT_FIRST, {"row_id": group_id, "growth": len(added)})
             uow.add(MembersChanged(group_id, added=added))
@@ -158,20 +199,27 @@ class GroupService:
     ) -> int:
         """Change attributes, members or both of a locked group and answer the version.
 
-        What is already so changes nothing. Raises `UnknownMemberError` and, on a taken displayName,
-        `ConflictError`.
+        What is already so changes nothing. Raises `UnknownMemberError`, `NestingError` and, on a taken
+        displayName, `ConflictError`.
         """
         uow = self._uow
-        joining, leaving = sorted(set(members.add)), members.remove
+        joining, leaving = members.add, members.remove
         if members.replace:
-            present = set(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
-            leaving = sorted(present.difference(joining))
-            joining = sorted(set(joining).difference(present))
+            present = {row.id: row.type for row in uow.execute(_MEMBERS_OF_EACH_TYPE, {"group_id": group.id})}
+            leaving = sorted(present.keys() - set(joining))
+            joining = [
+                member
+                for member in joining
+                if member not in present or members.types.get(member, present[member]) != present[member]
+            ]
         removed = self._leave(group.id, leaving)
-        added = self._join(group.id, joining)
+        added, inner = self._join(group.id, joining, members.types)
+        # Whoever was no member as a person may have been one as a group.
+        outgoing = set(leaving).difference(removed)
+        nested = bool(inner or outgoing) and nesting.change(uow, group.id, add=inner, remove=outgoing)
         renamed = attributes is not None and self._store(group, attributes)
         version: int = group.version
-        if added or removed or renamed:
+        if added or removed or nested or renamed:
             values = {"row_id": group.id, "growth": len(added) - len(removed), "moment": uow.now}
             uow.write(_TOUCH, values)
             version += 1
@@ -180,10 +228,11 @@ class GroupService:
         return version
 
     def delete(self, group: Row) -> None:
-        """A locked group leaves a tombstone, so that a mapping can still show what it was for."""
+        """A group locked with its parents leaves a tombstone, so that a mapping can show what it was for."""
         uow = self._uow
         present = sorted(uow.execute(_MEMBERS, {"group_id": group.id}).scalars())
         removed = self._leave(group.id, present)
+        nesting.dissolve(uow, group.id)
         uow.write(_TOMBSTONE, {"row_id": group.id, "moment": uow.now})
         uow.add(GroupDeleted(group.id, {"display_name": group.display_name}))
         if removed:
@@ -209,25 +258,23 @@ class GroupService:
                 code="display_name_taken",
             )
 
-    def _join(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
-        """Who joined now, of the given people; raises when one of them is not here."""
+    def _join(
+        self, group_id: str, ids: Sequence[str], types: Mapping[str, str]
+    ) -> tuple[tuple[str, ...], list[str]]:
+        """Who of the people joined now, and which ids must be groups, because they are nobody's."""
+        uow = self._uow
         added: list[str] = []
-        for batch in batches(user_ids):
-            values = {"into_group_id": group_id, "ids": list(batch)}
-            joined = self._uow.execute(_JOIN, values).scalars()
+        others = [member for member in ids if types.get(member) == GROUP]
+        for batch in batches(sorted(set(ids).difference(others))):
+            joined = uow.execute(_JOIN, {"into_group_id": group_id, "ids": list(batch)}).scalars()
             if len(joined) < len(batch):
-                self._require_living(batch)
+                living = set(uow.execute(_LIVING, {"ids": list(batch)}).scalars())
+                others += [member for member in batch if member not in living]
             added.extend(joined)
-        return tuple(added)
-
-    def _require_living(self, user_ids: Sequence[str]) -> None:
-        found = set(self._uow.execute(_LIVING, {"ids": list(user_ids)}).scalars())
-        unknown = [user_id for user_id in user_ids if user_id not in found]
+        unknown = [member for member in others if types.get(member) == USER]
         if unknown:
-            raise UnknownMemberError(
-                f"The member {unknown[0]!r} is not a user here ({len(unknown)} such in this request). "
-                "Create the user first, then add it to the group."
-            )
+            raise nesting.unknown_member(unknown)
+        return tuple(added), others
 
     def _leave(self, group_id: str, user_ids: Sequence[str]) -> tuple[str, ...]:
         removed: list[str] = []
@@ -244,3 +291,9 @@ class GroupService:
             "attributes": json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
             "search": self._index(attributes),
         }
+
+
+def _found(group: Row | None, group_id: str) -> Row:
+    if group is None:
+        raise NotFoundError(f"There is no group with the id {group_id!r}.", code="group_not_found")
+    return group

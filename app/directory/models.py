@@ -72,6 +72,8 @@ users = scoped_table(
     Column("display_name", Text),
     Column("email", Text),
     Column("email_key", Text),
+    # Whom the IdP names as manager, if that can be somebody's id; nobody has to have it.
+    Column("manager_id", Id),
     # `active` is what holds; `idp_active` is what the IdP last said, which an administrator's block
     # overrules without forgetting it.
     Column("active", Boolean, nullable=False),
@@ -102,6 +104,13 @@ Index(
 )
 Index("ix_users_org_id_external_id", users.c.org_id, users.c.external_id)
 Index("ix_users_org_id_email_key", users.c.org_id, users.c.email_key)
+Index(
+    "ix_users_manager",
+    users.c.org_id,
+    users.c.manager_id,
+    postgresql_where=text("manager_id IS NOT NULL"),
+    sqlite_where=text("manager_id IS NOT NULL"),
+)
 
 groups = scoped_table(
     "groups",
@@ -137,6 +146,35 @@ memberships = scoped_table(
 )
 # With the group in it, somebody's groups are read from the index alone.
 Index("ix_memberships_user", memberships.c.org_id, memberships.c.user_id, memberships.c.group_id)
+
+# Groups in groups: the edges as the IdP gave them, and for each group all groups around it, however far
+# out, so that reading somebody's indirect groups climbs nothing. `nesting` writes both.
+group_members = scoped_table(
+    "group_members",
+    Column("group_id", Id, primary_key=True),
+    Column("member_group_id", Id, primary_key=True),
+    ForeignKeyConstraint(["org_id", "group_id"], ["groups.org_id", "groups.id"]),
+    ForeignKeyConstraint(["org_id", "member_group_id"], ["groups.org_id", "groups.id"]),
+)
+Index(
+    "ix_group_members_member",
+    group_members.c.org_id,
+    group_members.c.member_group_id,
+    group_members.c.group_id,
+)
+group_ancestors = scoped_table(
+    "group_ancestors",
+    Column("group_id", Id, primary_key=True),
+    Column("ancestor_id", Id, primary_key=True),
+    ForeignKeyConstraint(["org_id", "group_id"], ["groups.org_id", "groups.id"]),
+    ForeignKeyConstraint(["org_id", "ancestor_id"], ["groups.org_id", "groups.id"]),
+)
+Index(
+    "ix_group_ancestors_ancestor",
+    group_ancestors.c.org_id,
+    group_ancestors.c.ancestor_id,
+    group_ancestors.c.group_id,
+)
 
 # SCIM tokens and API keys. Two secrets may be live at once, so that a rotation fails no request.
 credentials = scoped_table(

@@ -5,9 +5,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
+from app.core.ids import is_uuid
 from app.core.text import fold
 
 Attributes = Mapping[str, Any]
+
+ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Profile:
     display_name: str | None
     email: str | None
     email_key: str | None
+    manager_id: str | None
 
     @classmethod
     def of(cls, attributes: Attributes) -> Self:
@@ -25,6 +29,7 @@ class Profile:
         emails = attributes.get("emails", [])
         email = next((entry for entry in emails if entry.get("primary")), emails[0] if emails else {})
         address = email.get("value")
+        manager = attributes.get(ENTERPRISE_USER, {}).get("manager", {}).get("value")
         return cls(
             user_name=attributes["userName"],
             user_name_key=fold(attributes["userName"]),
@@ -32,18 +37,30 @@ class Profile:
             display_name=attributes.get("displayName"),
             email=address,
             email_key=fold(address) if address else None,
+            manager_id=manager if manager is not None and is_uuid(manager) else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What every answer about a user or group needs, as it was just written."""
+    """What every answer about a user needs, as it was just written."""
 
     id: str
     attributes: str
     version: int
     created_at: datetime
     last_modified_at: datetime
+    manager_id: str | None
+    manager_name: str | None
 
 
 PROFILE_COLUMNS = tuple(item.name for item in fields(Profile))
+
+
+def without_manager(attributes: Attributes) -> Attributes:
+    """The same person without a manager; an extension that held nothing else goes with it."""
+    extension = {key: value for key, value in attributes[ENTERPRISE_USER].items() if key != "manager"}
+    if extension:
+        return {**attributes, ENTERPRISE_USER: extension}
+    rest = {key: value for key, value in attributes.items() if key != ENTERPRISE_USER}
+    return {**rest, "schemas": [urn for urn in attributes.get("schemas", ()) if urn != ENTERPRISE_USER]}

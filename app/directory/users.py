@@ -17,6 +17,7 @@ from app.core.errors import ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.directory import managers
 from app.directory import principals as principals_of
 from app.directory.events import (
     MembersChanged,
@@ -36,12 +37,16 @@ _JOINED = users.join(
     and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
 )
 # The living user with the principal's columns, held until the transaction ends, so that what is decided
-# on the row is still so when it is written.
+# on the row is still so when it is written. NO KEY UPDATE: an edge to the person need not wait.
 LOCKED_USER = (
-    select(*(column for column in users.c if column.name != "search"), *principals_of.LABELLED)
+    select(
+        *(column for column in users.c if column.name != "search"),
+        *principals_of.LABELLED,
+        managers.SHOWN_NAME,
+    )
     .select_from(_JOINED)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
-    .with_for_update(of=(users, principals))
+    .with_for_update(of=(users, principals), key_share=True)
 )
 # A living namesake refuses the create; a tombstone that still owns its principal hands it over. Three
 # parts, because a database finds each by its own index and none by an OR of them all.
@@ -96,7 +101,7 @@ _GROUPS_OF = (
         ),
     )
     .order_by(groups.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _SHRINK_GROUPS = (
     update(groups)
@@ -142,6 +147,7 @@ class UserService:
         principal_id = principals_of.take(uow, user_id, tombstone, active=effective)
         shown = {**attributes, "active": effective}
         columns = self._access_columns(shown, active=effective, idp_active=active)
+        manager_name = managers.name_of(uow, profile.manager_id)
         uow.write(
             _INSERT,
             {
@@ -156,7 +162,7 @@ class UserService:
         )
         data = {"user_name": profile.user_name, "active": effective}
         uow.add(UserCreated(user_id, data))
-        return Stored(user_id, columns["attributes"], 1, uow.now, uow.now)
+        return Stored(user_id, columns["attributes"], 1, uow.now, uow.now, profile.manager_id, manager_name)
 
     def update(
         self, user: Row, attributes: Attributes, *, idp_active: bool | None, changed: frozenset[str]
@@ -205,6 +211,12 @@ class UserService:
         columns = self._access_columns({**attributes, **shown}, active=active, idp_active=wanted)
         if profile:
             columns |= self._profile_columns(attributes, user.user_name_key)
+        manager_id, manager_name = columns.get("manager_id", user.manager_id), user.manager_name
+        if manager_id == user.id:
+            manager_name = columns.get("display_name", user.display_name) or ""
+        elif manager_id != user.manager_id:
+            # Asked before the write, which then can wait for others to go with it.
+            manager_name = managers.name_of(self._uow, manager_id)
         statement = _UPDATES[_ALL_COLUMNS if profile else _ACCESS_COLUMNS]
         values = {f"new_{name}": value for name, value in columns.items()}
         self._uow.write(
@@ -214,7 +226,15 @@ class UserService:
         )
         if active != user.active or blocked != user.principal_blocked:
             self._set_access(user, active=active, blocked=blocked)
-        return Stored(user.id, columns["attributes"], user.version + 1, user.created_at, self._uow.now)
+        return Stored(
+            user.id,
+            columns["attributes"],
+            user.version + 1,
+            user.created_at,
+            self._uow.now,
+            manager_id,
+            manager_name,
+        )
 
     def _access_columns(self, shown: Attributes, *, active: bool, idp_active: bool) -> dict[str, Any]:
         return {
@@ -250,6 +270,7 @@ class UserService:
         uow.execute(_GROUPS_OF, {"user_id": user_id})
         user = self.lock(user_id)
         uow.write(_TOMBSTONE, {"row_id": user.id, "moment": uow.now})
+        managers.forget(uow, self._index, user.id)
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
             uow.write(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})

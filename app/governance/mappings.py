@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError, PreconditionFailedError, UnprocessableError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import groups, memberships, organizations
+from app.directory.models import group_members, groups, memberships, organizations
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
 from app.governance.models import group_mappings, roles, seats
@@ -41,9 +41,15 @@ _MEMBERS_OF = (
     .distinct()
 )
 _MANUAL = select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.manual_role_id.is_not(None))
-_GROUPS = select(groups.c.id, groups.c.display_name, groups.c.member_count, groups.c.deleted_at).where(
-    groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids")
-)
+_GROUPS = select(
+    groups.c.id,
+    groups.c.display_name,
+    groups.c.member_count,
+    groups.c.deleted_at,
+    exists()
+    .where(group_members.c.org_id == ORG_ID, group_members.c.group_id == groups.c.id)
+    .label("has_nested_groups"),
+).where(groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ _LOCK_GROUPS = (
     select(groups.c.id, groups.c.deleted_at)
     .where(groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"))
     .order_by(groups.c.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

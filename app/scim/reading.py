@@ -70,7 +70,12 @@ class ResourceReader:
     def answer(self, stored: Stored | Row, projection: Projection, related: str | None) -> Answer:
         """Shape what was read or just written."""
         shown = related if projection.wants(self._related) else None
-        return render(stored, self._base_url, projection, shown)
+        return render(stored, self.attributes(stored), self._base_url, projection, shown)
+
+    def attributes(self, stored: Stored | Row) -> str:
+        """The resource's own attributes as they are shown."""
+        text: str = stored.attributes
+        return text
 
     def select(self, query: ListQuery, beside: Sequence[ResourceType] = ()) -> Selection:
         """What the query matches here, see `Selection.of`."""

@@ -25,8 +25,26 @@ class Answer:
     location: str
 
 
-def render(row: Stored | Row, base_url: str, projection: Projection, related: str | None) -> Answer:
-    """`related` is the JSON list of a user's groups or a group's members, null when it is not shown."""
+def with_manager(attributes: str, base_url: str, manager_id: str, name: str) -> str:
+    """RFC 7643 section 4.3: the living manager's address beside the stored id, and the name if there is one.
+
+    Only this one key can stand before an object in the stored text, because text inside a value has its
+    quotation marks escaped.
+    """
+    stored = f'"manager":{{"value":"{manager_id}"'
+    shown = f'{stored},"$ref":"{base_url}/Users/{manager_id}"'
+    if name:
+        shown = f'{shown},"displayName":{json.dumps(name, ensure_ascii=False)}'
+    return attributes.replace(stored, shown, 1)
+
+
+def render(
+    row: Stored | Row, attributes: str, base_url: str, projection: Projection, related: str | None
+) -> Answer:
+    """`attributes` are the row's own as they are shown.
+
+    `related` is the JSON list of a user's groups or a group's members, null when it is not shown.
+    """
     resource_type = projection.resource_type
     location = f"{base_url}{resource_type.endpoint}/{row.id}"
     meta = {
@@ -37,7 +55,7 @@ def render(row: Stored | Row, base_url: str, projection: Projection, related: st
         "version": weak(row.version),
     }
     tail = "" if related is None else f',"{RELATED[resource_type.name]}":{related}'
-    body = f'{row.attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{tail}}}'
+    body = f'{attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{tail}}}'
     if not projection.is_default:
         body = json.dumps(projection.apply(json.loads(body)), ensure_ascii=False)
     return Answer(row.id, body, row.version, location)

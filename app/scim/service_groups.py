@@ -6,9 +6,10 @@ from typing import Any
 
 from app.core.connection import Row
 from app.core.ids import is_uuid
-from app.directory.groups import NO_CHANGE, GroupService, MemberChange, UnknownMemberError
+from app.directory.groups import NO_CHANGE, GroupService, MemberChange
+from app.directory.nesting import UnknownMemberError
 from app.scim.protocol.constants import MEMBERS
-from app.scim.protocol.members import MemberChanges, member_ids
+from app.scim.protocol.members import MemberChanges, given_types, named_members
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
@@ -33,17 +34,16 @@ class GroupResources:
 
     def create(self, body: Any, projection: Projection) -> Answer:
         attributes, members = self._read(body)
-        group_id = self._directory.create(attributes, members)
+        group_id = self._directory.create(attributes, members.add, members.types)
         self._trace.group_id = group_id
-        self._trace.changed.update(attributes, (MEMBERS,) if members else ())
+        self._trace.changed.update(attributes, (MEMBERS,) if members.add else ())
         return self._reader.get(group_id, projection)
 
     def replace(self, group_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1: the members are exactly those of the body."""
         attributes, members = self._read(body)
         group = self._lock(group_id, if_match)
-        change = MemberChange(add=members, replace=True)
-        version = self._directory.update(group, attributes=attributes, members=change)
+        version = self._directory.update(group, attributes=attributes, members=members)
         before = json.loads(group.attributes)
         differing = {name for name in before | attributes if before.get(name) != attributes.get(name)}
         self._note(group, version, differing | {MEMBERS})
@@ -66,15 +66,20 @@ class GroupResources:
         return version
 
     def delete(self, group_id: str, if_match: str | None) -> None:
-        self._directory.delete(self._lock(group_id, if_match))
+        self._reader.require_id(group_id)
+        group = self._directory.lock_with_parents(group_id)
+        self._reader.require_version(group.version, if_match)
+        self._directory.delete(group)
 
     def _note(self, group: Row, version: int, names: Iterable[str]) -> None:
         if version != group.version:
             self._trace.changed.update(names)
 
-    def _read(self, body: Any) -> tuple[dict[str, Any], Sequence[str]]:
+    def _read(self, body: Any) -> tuple[dict[str, Any], MemberChange]:
         attributes = normalize(self._type, body, self._tolerances)
-        return attributes, _known_ids(member_ids(attributes.pop(MEMBERS, None), self._tolerances))
+        named = named_members(attributes.pop(MEMBERS, None), self._tolerances)
+        members = MemberChange(add=_known_ids(tuple(named)), replace=True, types=given_types(named))
+        return attributes, members
 
     def _lock(self, group_id: str, if_match: str | None) -> Row:
         self._reader.require_id(group_id)
@@ -88,14 +93,14 @@ def _change(changes: MemberChanges | None) -> MemberChange:
         return NO_CHANGE
     # Removing somebody who cannot be a member is no change, whatever the text.
     remove = [member for member in changes.remove if is_uuid(member)]
-    return MemberChange(add=_known_ids(changes.add), remove=remove, replace=changes.replace)
+    return MemberChange(_known_ids(changes.add), remove, changes.replace, changes.types)
 
 
 def _known_ids(members: Sequence[str]) -> Sequence[str]:
     for member in members:
         if not is_uuid(member):
             raise UnknownMemberError(
-                f"The member {member[:80]!r} is not the id of a user here. "
-                "Use the id that Usher answered when the user was created."
+                f"The member {member[:80]!r} is not the id of a user or group here. "
+                "Use the id that Usher answered when it was created."
             )
     return members

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from app.core.connection import Row
+from app.directory.profile import Stored
 from app.directory.users import LOCKED_USER, UserService
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
-from app.scim.rendering import Answer
+from app.scim.rendering import Answer, with_manager
 from app.scim.shelves import groups_of_user
 from app.scim.trace import RequestTrace
 
@@ -28,6 +29,12 @@ class UserReader(ResourceReader):
             raise self._not_found(user_id)
         self.require_version(user.version, if_match)
         return user
+
+    def attributes(self, stored: Stored | Row) -> str:
+        text = super().attributes(stored)
+        if stored.manager_id is None or stored.manager_name is None:
+            return text
+        return with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
 
 
 class UserResources:

@@ -4,10 +4,11 @@ A page costs two statements at most, however many resources: what is related (a 
 group's members) is joined as ready JSON text by the same statement, and only when it will be shown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Label, Select, Table, bindparam, func, select
+from sqlalchemy import ColumnElement, Label, Select, Table, bindparam, func, select
 
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
@@ -24,6 +25,7 @@ class Shelf:
     noun: str
     bindings: Bindings
     table: Table
+    columns: tuple[ColumnElement[Any], ...]
     related: Label[str]
     one: Select[Any]
     one_with_related: Select[Any]
@@ -33,15 +35,25 @@ class Shelf:
     count: Select[Any]
 
     @classmethod
-    def of(cls, table: Table, noun: str, bindings: Bindings, related: Label[str]) -> "Shelf":
+    def of(
+        cls,
+        table: Table,
+        noun: str,
+        bindings: Bindings,
+        related: Label[str],
+        own: Sequence[ColumnElement[Any]] = (),
+    ) -> "Shelf":
+        """`own` are columns that only this kind of resource has."""
         living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
-        resources = select(*(table.c[name] for name in _COLUMNS)).where(*living)
+        columns = (*(table.c[name] for name in _COLUMNS), *own)
+        resources = select(*columns).where(*living)
         one = resources.where(table.c.id == bindparam("id"))
         some = resources.where(is_one_of(table.c.id, "ids"))
         return cls(
             noun=noun,
             bindings=bindings,
             table=table,
+            columns=columns,
             related=related,
             one=one,
             one_with_related=one.add_columns(related),
@@ -60,7 +72,7 @@ class Shelf:
         table = self.table
         chosen = ids.subquery("chosen")
         page = (
-            select(*(table.c[name] for name in _COLUMNS))
+            select(*self.columns)
             .select_from(table.join(chosen, chosen.c.id == table.c.id))
             .where(table.c.org_id == ORG_ID)
         )

@@ -5,45 +5,64 @@ An attribute that is neither a real column nor a related row is read from the se
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, case, cast, exists, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from app.core.sql import json_list, json_object
 from app.core.tenancy import ORG_ID
-from app.directory.models import groups, memberships, users
+from app.directory.managers import IS_MANAGER, LIVING_MANAGER, SHOWN_NAME
+from app.directory.models import group_ancestors, group_members, groups, memberships, users
+from app.scim.protocol.constants import ENTERPRISE_USER
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
+from app.scim.protocol.filter_sql_json import member
 from app.scim.shelf import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
 
 
-_groups_of_the_user = (
-    memberships.c.org_id == ORG_ID,
-    memberships.c.user_id == users.c.id,
-    groups.c.org_id == ORG_ID,
-    groups.c.id == memberships.c.group_id,
+_inner = groups.alias("inner_group")
+_ANCESTORS_OF_MEMBERSHIPS = memberships.join(
+    group_ancestors,
+    and_(
+        group_ancestors.c.org_id == memberships.c.org_id,
+        group_ancestors.c.group_id == memberships.c.group_id,
+    ),
 )
-_members_of_the_group = (memberships.c.org_id == ORG_ID, memberships.c.group_id == groups.c.id)
-
-
-def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(*_groups_of_the_user, condition)
-
-
-def _smallest_group(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    smallest = select(func.min(expression)).select_from(memberships, groups)
-    return smallest.where(*_groups_of_the_user).correlate(users).scalar_subquery()
-
-
-def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(*_members_of_the_group, condition)
-
-
-def _smallest_member(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    smallest = select(func.min(expression)).select_from(memberships)
-    return smallest.where(*_members_of_the_group).correlate(groups).scalar_subquery()
-
-
-# RFC 7643 section 4.1.2: `groups` mirrors membership and is read-only.
+_direct = memberships.alias("direct")
+_is_only_indirect = ~(
+    exists()
+    .where(
+        _direct.c.org_id == ORG_ID,
+        _direct.c.user_id == memberships.c.user_id,
+        _direct.c.group_id == group_ancestors.c.ancestor_id,
+    )
+    .correlate(memberships, group_ancestors)
+)
+_any_ancestors = group_ancestors.alias("any_ancestors")
+# Asked once for a whole page: where no group is nested, nobody's indirect groups are looked for.
+_nests = exists().where(_any_ancestors.c.org_id == ORG_ID)
+# RFC 7643 section 4.1.2: `groups` mirrors membership, direct and through other groups; direct wins.
+_my_groups = union_all(
+    select(memberships.c.group_id.label("id"), literal("direct").label("type"))
+    .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id)
+    .correlate(users),
+    select(group_ancestors.c.ancestor_id, literal("indirect"))
+    .distinct()
+    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
+    .where(_nests, memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id, _is_only_indirect)
+    .correlate(users),
+).subquery("mine")
 groups_of_user = (
     select(
         json_list(
@@ -55,38 +74,105 @@ groups_of_user = (
                 literal("display"),
                 groups.c.display_name,
                 literal("type"),
-                literal("direct"),
+                _my_groups.c.type,
             )
         )
     )
-    .where(*_groups_of_the_user)
+    .select_from(_my_groups.join(groups, groups.c.id == _my_groups.c.id))
+    .where(groups.c.org_id == ORG_ID)
     .correlate(users)
     .scalar_subquery()
     .label("related")
 )
-_member = (
-    literal("value"),
-    users.c.id,
-    literal("$ref"),
-    _base_url + "/Users/" + cast(users.c.id, Text),
-    literal("type"),
-    literal("User"),
-)
-# Who has no displayName has no `display`: a client that added a member without one compares what it
-# sent with what it reads.
-_named_member = json_object(*_member, literal("display"), users.c.display_name)
-_members_of_group = (
-    select(json_list(case((users.c.display_name.is_(None), json_object(*_member)), else_=_named_member)))
+_my_members = union_all(
+    select(
+        users.c.id,
+        literal("/Users/").label("endpoint"),
+        users.c.display_name.label("display"),
+        literal("User").label("type"),
+    )
     .where(
         memberships.c.org_id == ORG_ID,
         memberships.c.group_id == groups.c.id,
         users.c.org_id == ORG_ID,
         users.c.id == memberships.c.user_id,
     )
+    .correlate(groups),
+    select(_inner.c.id, literal("/Groups/"), _inner.c.display_name, literal("Group"))
+    .where(
+        group_members.c.org_id == ORG_ID,
+        group_members.c.group_id == groups.c.id,
+        _inner.c.org_id == ORG_ID,
+        _inner.c.id == group_members.c.member_group_id,
+    )
+    .correlate(groups),
+).subquery("mine")
+_member = (
+    literal("value"),
+    _my_members.c.id,
+    literal("$ref"),
+    _base_url + _my_members.c.endpoint + cast(_my_members.c.id, Text),
+    literal("type"),
+    _my_members.c.type,
+)
+# Who has no displayName has no `display`: a client that added a member without one compares what it
+# sent with what it reads.
+_named_member = json_object(*_member, literal("display"), _my_members.c.display)
+_members_of_group = (
+    select(json_list(case((_my_members.c.display.is_(None), json_object(*_member)), else_=_named_member)))
     .correlate(groups)
     .scalar_subquery()
     .label("related")
 )
+
+# The same as rows for filters, which look from a group to its people as often as the other way round.
+_mirror = union_all(
+    select(
+        memberships.c.user_id,
+        memberships.c.group_id.label("value"),
+        groups.c.display_name_key.label("display"),
+        literal("direct").label("type"),
+    ).where(memberships.c.org_id == ORG_ID, groups.c.org_id == ORG_ID, groups.c.id == memberships.c.group_id),
+    select(memberships.c.user_id, groups.c.id, groups.c.display_name_key, literal("indirect"))
+    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
+    .where(
+        memberships.c.org_id == ORG_ID,
+        groups.c.org_id == ORG_ID,
+        groups.c.id == group_ancestors.c.ancestor_id,
+        _is_only_indirect,
+    ),
+).subquery("mirror")
+_members = union_all(
+    select(memberships.c.group_id, memberships.c.user_id.label("value"), literal("user").label("type")).where(
+        memberships.c.org_id == ORG_ID
+    ),
+    select(group_members.c.group_id, group_members.c.member_group_id, literal("group")).where(
+        group_members.c.org_id == ORG_ID
+    ),
+).subquery("members")
+
+
+def _of_manager(shown: ColumnElement[Any]) -> ColumnElement[Any]:
+    return select(shown).where(*IS_MANAGER).correlate(users).scalar_subquery()
+
+
+def _in_group(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_mirror.c.user_id == users.c.id, condition).correlate(users)
+
+
+def _smallest_group(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    smallest = select(func.min(expression)).where(_mirror.c.user_id == users.c.id)
+    return smallest.correlate(users).scalar_subquery()
+
+
+def _has_member(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_members.c.group_id == groups.c.id, condition).correlate(groups)
+
+
+def _smallest_member(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    smallest = select(func.min(expression)).where(_members.c.group_id == groups.c.id)
+    return smallest.correlate(groups).scalar_subquery()
+
 
 USERS = Shelf.of(
     users,
@@ -101,15 +187,21 @@ USERS = Shelf.of(
             "meta.resourceType": Column(literal("User")),
             "meta.location": Column(_base_url + "/Users/" + cast(users.c.id, Text)),
             "meta.version": Column(literal('W/"') + cast(users.c.version, Text) + literal('"')),
+            f"{ENTERPRISE_USER}:manager.$ref": Column(
+                _of_manager(_base_url + "/Users/" + cast(LIVING_MANAGER.c.id, Text))
+            ),
+            f"{ENTERPRISE_USER}:manager.displayName": Column(
+                _of_manager(member(LIVING_MANAGER.c.search, ("displayName",)).as_string())
+            ),
             "meta.created": Column(users.c.created_at, Kind.INSTANT),
             "meta.lastModified": Column(users.c.last_modified_at, Kind.INSTANT),
         },
         relations={
             "groups": Relation(
                 columns={
-                    "value": Column(memberships.c.group_id, Kind.UUID),
-                    "display": Column(groups.c.display_name_key),
-                    "type": Column(literal("direct")),
+                    "value": Column(_mirror.c.value, Kind.UUID),
+                    "display": Column(_mirror.c.display),
+                    "type": Column(_mirror.c.type),
                 },
                 exists=_in_group,
                 smallest=_smallest_group,
@@ -117,6 +209,7 @@ USERS = Shelf.of(
         },
     ),
     groups_of_user,
+    own=(users.c.manager_id, SHOWN_NAME),
 )
 GROUPS = Shelf.of(
     groups,
@@ -136,8 +229,8 @@ GROUPS = Shelf.of(
         relations={
             "members": Relation(
                 columns={
-                    "value": Column(memberships.c.user_id, Kind.UUID),
-                    "type": Column(literal("user")),
+                    "value": Column(_members.c.value, Kind.UUID),
+                    "type": Column(_members.c.type),
                 },
                 exists=_has_member,
                 smallest=_smallest_member,

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, inspect
 
 from app import create_app, schema
 from app.core.database import metadata
+from app.scim.protocol.constants import ENTERPRISE_USER
 from app.settings import Settings
 from tests.support.cast import create_organization, json_of
 from tests.support.databases import KINDS
@@ -73,3 +74,21 @@ def test_tokens_from_before_tolerances_keep_their_rights(new_database: MakeDatab
     listed = json_of(organization.api.get("/scim_tokens"))["data"]
     assert [(row["access"], row["tolerances"]) for row in listed] == [("write", "auto")]
     organization.container.database.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_managers_named_before_the_column_are_found_by_the_migration(
+    new_database: MakeDatabase, kind: str
+) -> None:
+    settings = new_database(kind, "managers")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    scim = create_organization(app).scim
+    boss = scim.create_user(displayName="Boss")
+    reports = [scim.create_user(None, **{ENTERPRISE_USER: {"manager": id_}}) for id_ in (boss, "M-1")]
+    answers = [json_of(scim.get(f"/Users/{id_}")) for id_ in reports]
+    schema.downgrade(settings, "20261124_tolerances")
+    schema.upgrade(settings)
+    assert [json_of(scim.get(f"/Users/{id_}")) for id_ in reports] == answers
+    assert [answer[ENTERPRISE_USER]["manager"].get("displayName") for answer in answers] == ["Boss", None]
+    app.extensions["usher"].database.dispose()

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from app.core.connection import Connection
 from app.directory.groups import GroupService
 from app.directory.users import UserService
+from app.scim.protocol.constants import ENTERPRISE_USER
 from tests.scim.answers import member_count
 from tests.support.cast import Organization, in_organization, json_of
 
@@ -111,6 +112,24 @@ def test_a_user_is_read_with_three_statements_at_most(acme: Organization, statem
     gather(acme, "Readers", [anna])
     assert len(statements(lambda: acme.scim.get(f"/Users/{anna}"))) <= 3
     assert len(statements(lambda: acme.scim.get("/Users?filter=userName+eq+%22p0@example.com%22"))) <= 3
+
+
+def test_nested_groups_and_managers_are_read_without_a_statement_more(
+    acme: Organization, statements: Count
+) -> None:
+    anna, *people = hire(acme, 30)
+    inner = gather(acme, "Inner", people)
+    reads = ["/Users?count=100", f"/Users/{people[0]}", "/Groups", f"/Groups/{inner}"]
+    before = [len(statements(lambda path=path: acme.scim.get(path))) for path in reads]  # type: ignore[misc]
+    gather(acme, "Outer", [inner])
+    for person in people:
+        named = {"op": "add", "path": "manager", "value": anna}
+        assert acme.scim.patch_operations(f"/Users/{person}", named).status_code == 200
+    after = [len(statements(lambda path=path: acme.scim.get(path))) for path in reads]  # type: ignore[misc]
+    assert after == before
+    body = json_of(acme.scim.get(f"/Users/{people[0]}"))
+    assert [entry["type"] for entry in body["groups"]] == ["direct", "indirect"]
+    assert body[ENTERPRISE_USER]["manager"]["$ref"].endswith(f"/Users/{anna}")
 
 
 def test_changing_a_member_costs_the_same_in_an_empty_group_and_in_one_of_a_thousand(

@@ -109,7 +109,9 @@ def test_adding_a_present_member_is_success_without_a_change(acme: Organization,
 
 
 @pytest.mark.scim("rfc/5")
-@pytest.mark.parametrize("stranger", ["unknown", "foreign", "text", "deleted", "group"])
+@pytest.mark.parametrize(
+    "stranger", ["unknown", "foreign", "text", "deleted", "deleted group", "foreign group"]
+)
 def test_a_strange_member_is_400_by_name_and_nothing_changes(
     acme: Organization, globex: Organization, stranger: str
 ) -> None:
@@ -118,12 +120,15 @@ def test_a_strange_member_is_400_by_name_and_nothing_changes(
     before = group(acme.scim, group_id)
     deleted = acme.scim.create_user()
     acme.scim.delete(f"/Users/{deleted}")
+    deleted_group = acme.scim.create_group()
+    acme.scim.delete(f"/Groups/{deleted_group}")
     named = {
         "unknown": UNKNOWN,
         "foreign": globex.scim.create_user(),
         "text": "Ada Lovelace",
         "deleted": deleted,
-        "group": group_id,
+        "deleted group": deleted_group,
+        "foreign group": globex.scim.create_group(),
     }[stranger]
     path = f"/Groups/{group_id}"
     name = {"op": "replace", "path": "displayName", "value": "Changed"}

@@ -1,6 +1,6 @@
 """The ordered list group → role, in a form that can be sent back as it was read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
@@ -14,6 +14,8 @@ from app.governance.models import SEAT_ON
 from app.governance.resolver import GroupMapping
 
 GROUP_DELETED = "group_deleted"
+# People in a group inside the mapped one are not direct members, and get nothing from the mapping.
+NESTED_GROUPS = "nested_groups"
 
 
 def _seat_on(**options: Any) -> fields.String:
@@ -35,7 +37,9 @@ class GroupMappingSchema(Answer):
     seat_on = _seat_on(required=True)
     group_display_name = fields.String(required=True)
     member_count = fields.Integer(required=True)
-    warnings = fields.List(fields.String(), required=True)
+    warnings = fields.List(
+        fields.String(validate=validate.OneOf((GROUP_DELETED, NESTED_GROUPS))), required=True
+    )
 
 
 class GroupMappingList(Answer):
@@ -85,8 +89,15 @@ def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row]) -> dict[str, 
         "seat_on": mapping.seat_on,
         "group_display_name": group.display_name,
         "member_count": group.member_count,
-        "warnings": [GROUP_DELETED] if group.deleted_at is not None else [],
+        "warnings": list(_warnings(group)),
     }
+
+
+def _warnings(group: Row) -> Iterator[str]:
+    if group.deleted_at is not None:
+        yield GROUP_DELETED
+    if group.has_nested_groups:
+        yield NESTED_GROUPS
 
 
 def show_mappings(

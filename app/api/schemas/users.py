@@ -39,7 +39,10 @@ class GroupSchema(Answer):
     id = EdgeId(edge_ids.GROUP, required=True)
     display_name = fields.String(required=True)
     external_id = fields.String(required=True, allow_none=True)
-    member_count = fields.Integer(required=True)
+    member_count = fields.Integer(
+        required=True,
+        metadata={"description": "The people who are direct members; groups in the group are not counted."},
+    )
     created_at = Instant(required=True)
     updated_at = Instant(attribute="last_modified_at", required=True)
 

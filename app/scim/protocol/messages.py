@@ -10,6 +10,7 @@ from app.scim.protocol.constants import ERROR, LIST_RESPONSE
 _SCIM_TYPES = {
     "invalid_json": "invalidSyntax",
     "unknown_member": "invalidValue",
+    "invalid_nesting": "invalidValue",
     "user_name_taken": "uniqueness",
     "display_name_taken": "uniqueness",
 }

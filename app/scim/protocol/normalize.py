@@ -21,15 +21,10 @@ def normalize(resource_type: ResourceType, body: Any, tolerances: Tolerances) ->
     """Normalize a POST or PUT body; `schemas` is computed, required attributes are demanded."""
     if not isinstance(body, dict):
         raise InvalidSyntaxError(f"The body must be a JSON object, not {excerpt(body)}.")
-    attributes = canonical(resource_type, body, tolerances)
+    attributes = completed(resource_type, cleaned(resource_type, body, tolerances))
     given = next((value for key, value in body.items() if key.lower() == "schemas"), None)
     check_schemas(resource_type, given, attributes["schemas"], tolerances)
     return attributes
-
-
-def canonical(resource_type: ResourceType, body: dict[str, Any], tolerances: Tolerances) -> dict[str, Any]:
-    """The attributes of a body, under their canonical names; required ones are demanded."""
-    return completed(resource_type, cleaned(resource_type, body, tolerances))
 
 
 def completed(resource_type: ResourceType, attributes: dict[str, Any]) -> dict[str, Any]:

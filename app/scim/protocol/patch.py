@@ -20,7 +20,7 @@ from app.scim.protocol.errors import (
     excerpt,
 )
 from app.scim.protocol.folding import is_absent
-from app.scim.protocol.members import MemberChanges, MemberFold, member_ids
+from app.scim.protocol.members import MemberChanges, MemberFold
 from app.scim.protocol.normalize import check_password, cleaned, completed, is_plain_key
 from app.scim.protocol.patch_values import Change, updated
 from app.scim.protocol.path import PatchPath, parse_patch_path
@@ -31,7 +31,7 @@ from app.scim.protocol.tolerated_names import filtered_key, schemas_missing, unk
 from app.scim.protocol.tolerated_requests import echoed_attributes
 from app.scim.protocol.values import absent
 
-__all__ = ["MemberChanges", "Operation", "Patched", "apply", "member_ids", "parse_operations"]
+__all__ = ["MemberChanges", "Operation", "Patched", "apply", "parse_operations"]
 
 # What is stored is canonical; only a name that the registry has lost since is dropped.
 _STORED = frozenset({unknown_attribute.name})

@@ -4,7 +4,6 @@ Pure: old value in, new value out, `None` for absent; inputs are never changed. 
 resource around the attribute.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +80,7 @@ def _merged(attribute: Attribute, current: Entry, change: Change) -> Entry | Non
     if "value" in cleared:
         # A reference without its value means nothing.
         return None
-    kept = _without_stale_reference(current, value)
-    return {**{key: item for key, item in kept.items() if key not in cleared}, **value} or None
+    return {**{key: item for key, item in current.items() if key not in cleared}, **value} or None
 
 
 def _with_part(entry: Entry, part: Attribute, change: Change) -> Entry:
@@ -92,7 +90,7 @@ def _with_part(entry: Entry, part: Attribute, change: Change) -> Entry:
     rest = {key: item for key, item in entry.items() if key != part.name}
     if value is None:
         return rest
-    return {**_without_stale_reference(entry, {part.name: value}), part.name: value}
+    return {**rest, part.name: value}
 
 
 def _whole_list(attribute: Attribute, entries: list[Entry], change: Change) -> list[Entry]:
@@ -189,15 +187,6 @@ def _seed(attribute: Attribute, node: Node | None, change: Change) -> Entry:
     if not change.tolerances.accept(create_on_no_match, entry):
         raise NoTargetError(f"No value of {attribute.name} matches {change.where}; add the value whole.")
     return entry
-
-
-def _without_stale_reference(current: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    """A new `value` without its `$ref` must not keep the old one, as when Entra replaces a manager.
-
-    Pinned by `test_a_new_manager_drops_the_reference_to_the_old_one`.
-    """
-    moved = "value" in value and value["value"] != current.get("value")
-    return {key: item for key, item in current.items() if not (moved and key in {"$ref", "displayName"})}
 
 
 def _terms(node: Node) -> Entry:

@@ -18,7 +18,7 @@ from app.scim.protocol.constants import (
 )
 from app.scim.protocol.errors import InvalidSyntaxError, InvalidValueError, excerpt
 from app.scim.protocol.folding import is_absent
-from app.scim.protocol.members import member_ids
+from app.scim.protocol.members import named_members
 from app.scim.protocol.registry import Attribute
 from app.scim.protocol.tolerances import Tolerances
 from app.scim.protocol.tolerated_names import unknown_attribute
@@ -51,7 +51,10 @@ def clean(attribute: Attribute, raw: Any, where: str, tolerances: Tolerances) ->
     if absent(raw, where, tolerances):
         return None
     if attribute.name == MEMBERS:
-        return [{"value": member} for member in member_ids(raw, tolerances)] or None
+        return [
+            {"value": member} if type_ is None else {"value": member, "type": type_}
+            for member, type_ in named_members(raw, tolerances).items()
+        ] or None
     if attribute.multi_valued:
         return _list(attribute, raw, where, tolerances)
     return clean_element(attribute, raw, where, tolerances)
@@ -82,7 +85,18 @@ def absent(raw: Any, where: str, tolerances: Tolerances) -> bool:
 def manager(raw: Any, tolerances: Tolerances) -> Any:
     """The one object that `manager` takes, out of the forms in which it is named."""
     inner = tolerances.mend(manager_as_text, tolerances.mend(object_in_a_list, raw))
-    return tolerances.mend(manager_id, inner)
+    return _with_referenced_id(tolerances.mend(manager_id, inner))
+
+
+def _with_referenced_id(raw: Any) -> Any:
+    """RFC 7643 section 4.3 leaves it to the client to name the manager by `$ref` alone."""
+    if not isinstance(raw, dict):
+        return raw
+    parts = {key.lower(): item for key, item in raw.items()}
+    reference = parts.get("$ref")
+    if "value" in parts or not isinstance(reference, str):
+        return raw
+    return {**raw, "value": reference.rpartition("/")[2]}
 
 
 def drop_unknown(name: str, value: Any, tolerances: Tolerances) -> None:

@@ -211,10 +211,10 @@ def test_a_body_that_is_no_object_is_a_syntax_error(user_type: ResourceType, bod
         normalize(user_type, body, auto())
 
 
-def test_members_of_a_body_are_reduced_to_their_ids(group_type: ResourceType) -> None:
+def test_members_of_a_body_are_reduced_to_ids_and_types(group_type: ResourceType) -> None:
     members = [{"value": "a", "display": "A", "type": "User"}, {"$ref": None, "value": "b"}, {"value": "a"}]
     body = {"displayName": "Team", "Members": members}
-    assert normalize(group_type, body, auto())["members"] == [{"value": "a"}, {"value": "b"}]
+    assert normalize(group_type, body, auto())["members"] == [{"value": "a", "type": "User"}, {"value": "b"}]
     with pytest.raises(InvalidValueError, match="has no value"):
         normalize(group_type, {"displayName": "Team", "members": [{"display": "A"}]}, auto())
 
@@ -222,6 +222,12 @@ def test_members_of_a_body_are_reduced_to_their_ids(group_type: ResourceType) ->
 def test_a_group_of_more_than_one_hundred_members_is_fine(group_type: ResourceType) -> None:
     members = [{"value": str(number)} for number in range(5000)]
     assert len(normalize(group_type, {"displayName": "Team", "members": members}, auto())["members"]) == 5000
+
+
+def test_the_rfc_lets_a_manager_be_named_by_the_reference_alone(user_type: ResourceType) -> None:
+    manager = {"$ref": "https://usher.example/scim/v2/Users/m1"}
+    body = {"schemas": [USER, ENTERPRISE_USER], "userName": "anna", ENTERPRISE_USER: {"manager": manager}}
+    assert normalize(user_type, body, Tolerances())[ENTERPRISE_USER] == {"manager": {"value": "m1"}}
 
 
 def test_onelogin_manager_id_is_the_manager_s_value(user_type: ResourceType) -> None:

@@ -30,7 +30,7 @@ ANNA: dict[str, Any] = {
 }
 MANAGED = {
     **ANNA,
-    ENTERPRISE_USER: {"department": "Sales", "manager": {"value": "M1", "$ref": "../Users/M1"}},
+    ENTERPRISE_USER: {"department": "Sales", "manager": {"value": "M1"}},
 }
 
 Op = dict[str, Any]

@@ -25,7 +25,7 @@ ANNA: dict[str, Any] = {
 }
 MANAGED = {
     **ANNA,
-    ENTERPRISE_USER: {"department": "Sales", "manager": {"value": "M1", "$ref": "../Users/M1"}},
+    ENTERPRISE_USER: {"department": "Sales", "manager": {"value": "M1"}},
 }
 
 Op = dict[str, Any]
@@ -73,11 +73,16 @@ class TestManager:
             after = patched(user_type, {"op": op, "path": path, "value": value}, before=MANAGED).attributes
             assert after[ENTERPRISE_USER] == {"department": "Sales", "manager": {"value": "M2"}}
 
-    def test_a_new_manager_drops_the_reference_to_the_old_one(self, user_type: ResourceType) -> None:
+    def test_a_reference_beside_the_manager_s_id_is_not_kept(self, user_type: ResourceType) -> None:
         same = patched(user_type, replace({"value": "M1"}, "manager"), before=MANAGED)
         assert not same.changed
         other = patched(user_type, replace({"value": "M2", "$ref": "../Users/M2"}, "manager"), before=MANAGED)
-        assert other.attributes[ENTERPRISE_USER]["manager"] == {"value": "M2", "$ref": "../Users/M2"}
+        assert other.attributes[ENTERPRISE_USER]["manager"] == {"value": "M2"}
+
+    def test_a_manager_may_be_named_by_the_reference_alone(self, user_type: ResourceType) -> None:
+        by_reference = replace({"$REF": "https://usher.example/scim/v2/Users/M2"}, "manager")
+        after = patched(user_type, by_reference, before=MANAGED).attributes
+        assert after[ENTERPRISE_USER]["manager"] == {"value": "M2"}
 
     @pytest.mark.parametrize("value", [{"value": ""}, "", None, [{"value": ""}]])
     def test_entra_clears_the_manager_with_an_empty_value(self, user_type: ResourceType, value: Any) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from app.scim.protocol.constants import GROUP, PATCH_OP
 from app.scim.protocol.errors import InvalidPathError, InvalidValueError, MutabilityError
-from app.scim.protocol.members import MemberChanges, member_ids
+from app.scim.protocol.members import MemberChanges, named_members
 from app.scim.protocol.patch import Patched, apply, parse_operations
 from app.scim.protocol.registry import ResourceType
+from app.scim.protocol.tolerances import Tolerances
 from tests.support.tolerances import auto
 
 TEAM: dict[str, Any] = {"schemas": [GROUP], "displayName": "Team"}
@@ -156,16 +157,38 @@ def test_parts_of_a_member_are_immutable(group_type: ResourceType, operation: di
 )
 def test_a_member_without_an_id_is_an_invalid_value(entry: Any) -> None:
     with pytest.raises(InvalidValueError):
-        member_ids([{"value": "a"}, entry], auto())
+        named_members([{"value": "a"}, entry], auto())
 
 
 def test_member_lists_are_capped_at_one_hundred_thousand() -> None:
     many = [{"value": str(number)} for number in range(100_000)]
-    assert len(member_ids(many, auto())) == 100_000
+    assert len(named_members(many, auto())) == 100_000
     with pytest.raises(InvalidValueError, match="100001 members"):
-        member_ids([*many, {"value": "x"}], auto())
+        named_members([*many, {"value": "x"}], auto())
 
 
 def test_the_display_name_of_a_group_cannot_be_removed(group_type: ResourceType) -> None:
     with pytest.raises(MutabilityError):
         patched(group_type, {"op": "remove", "path": "displayName"})
+
+
+def test_a_given_type_travels_with_the_member_and_the_last_word_counts(group_type: ResourceType) -> None:
+    add = {"op": "add", "path": "members", "value": [{"value": "a", "TYPE": "group"}, {"value": "b"}]}
+    assert members(group_type, add) == MemberChanges(False, ("a", "b"), (), {"a": "Group"})
+    again = {"op": "add", "path": "members", "value": [{"value": "a", "type": "User"}]}
+    assert members(group_type, add, again).types == {"a": "User"}
+    remove = {"op": "remove", "path": "members", "value": [{"value": "a", "type": "Group"}]}
+    assert members(group_type, add, remove) == MemberChanges(False, ("b",), ("a",))
+
+
+def test_an_empty_type_is_absent_only_where_empty_text_is_tolerated() -> None:
+    assert named_members([{"value": "a", "type": ""}], auto()) == {"a": None}
+    assert named_members([{"value": "a", "type": None}], Tolerances()) == {"a": None}
+    with pytest.raises(InvalidValueError, match="either User or Group"):
+        named_members([{"value": "a", "type": ""}], Tolerances())
+
+
+@pytest.mark.parametrize("type_", ["Robot", 7, True, {"a": 1}])
+def test_a_type_that_is_neither_user_nor_group_is_refused_with_the_member(type_: Any) -> None:
+    with pytest.raises(InvalidValueError, match=r"'a' has the type .* either User or Group"):
+        named_members([{"value": "a", "type": type_}], auto())
