@@ -16,7 +16,9 @@ from app.scim.selection import Window
 class Listing(Protocol):
     """All that one query matches, in its order."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What is listed, as cursors are bound to it."""
 
     def rows(self, window: Window) -> Sequence[Row]:
         """One row for each resource of the page."""

@@ -8,7 +8,6 @@ from app.core.clock import rfc3339
 from app.core.connection import Row
 from app.directory.profile import Stored
 from app.scim.protocol.constants import LIST_RESPONSE
-from app.scim.protocol.etag import weak
 from app.scim.protocol.projection import Projection
 
 # The attribute that is joined at read, by resource type.
@@ -47,15 +46,14 @@ def render(
     """
     resource_type = projection.resource_type
     location = f"{base_url}{resource_type.endpoint}/{row.id}"
-    meta = {
-        "resourceType": resource_type.name,
-        "created": rfc3339(row.created_at),
-        "lastModified": rfc3339(row.last_modified_at),
-        "location": location,
-        "version": weak(row.version),
-    }
+    # Names of types, times and base URLs hold nothing that JSON would escape.
+    meta = (
+        f'{{"resourceType":"{resource_type.name}","created":"{rfc3339(row.created_at)}",'
+        f'"lastModified":"{rfc3339(row.last_modified_at)}","location":"{location}",'
+        f'"version":"W/\\"{row.version}\\""}}'
+    )
     tail = "" if related is None else f',"{RELATED[resource_type.name]}":{related}'
-    body = f'{attributes[:-1]},"id":"{row.id}","meta":{json.dumps(meta)}{tail}}}'
+    body = f'{attributes[:-1]},"id":"{row.id}","meta":{meta}{tail}}}'
     if not projection.is_default:
         body = json.dumps(projection.apply(json.loads(body)), ensure_ascii=False)
     return Answer(row.id, body, row.version, location)

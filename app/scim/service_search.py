@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, literal, select, union_all
 from app.core.connection import Row
 from app.core.unit_of_work import UnitOfWork
 from app.scim.listing import Listing, list_by_cursor, list_by_index
+from app.scim.look_up import LookUp
 from app.scim.page_cursors import PageCursors, Position
 from app.scim.protocol.list_query import ListQuery
 from app.scim.reading import ResourceReader
@@ -24,7 +25,7 @@ class SearchService:
 
     def within(self, reader: ResourceReader, query: ListQuery) -> str:
         """A ListResponse over one type; raises `ScimError` for what cannot be answered exactly."""
-        return self._answer(_OneType(reader, query), query)
+        return self._answer(LookUp.of(reader, query) or _OneType(reader, query), query)
 
     def everywhere(self, query: ListQuery) -> str:
         """A ListResponse over all types (RFC 7644 section 3.4.2.1)."""

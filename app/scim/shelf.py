@@ -4,23 +4,35 @@ A page costs two statements at most, however many resources: what is related (a 
 group's members) is joined as ready JSON text by the same statement, and only when it will be shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Label, Select, Table, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Label, Select, Subquery, Table, bindparam, func, select
 
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
-from app.scim.protocol.filter_sql import Bindings
+from app.scim.protocol.filter_sql import Bindings, Kind
 from app.scim.protocol.sort_sql import Order
 
 _COLUMNS = ("id", "attributes", "version", "created_at", "last_modified_at")
 
 
+class Pages(NamedTuple):
+    """Constant statements of one list: a page by `page_limit` and `page_offset`, and how many there are."""
+
+    alone: Select[Any]
+    with_related: Select[Any]
+    total: Select[Any]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf:
-    """Statements over one table; `related` is the column of what is joined at read."""
+    """Statements over one table; `related` is the column of what is joined at read.
+
+    `everything` lists all resources, `equal` those with one text (`:equal`) in a column of their own, by
+    attribute path. Nearly all requests for lists are of these, and a constant is prepared only once.
+    """
 
     noun: str
     bindings: Bindings
@@ -33,6 +45,8 @@ class Shelf:
     some_with_related: Select[Any]
     ids: Select[Any]
     count: Select[Any]
+    everything: Pages
+    equal: Mapping[str, Pages]
 
     @classmethod
     def of(
@@ -49,6 +63,9 @@ class Shelf:
         resources = select(*columns).where(*living)
         one = resources.where(table.c.id == bindparam("id"))
         some = resources.where(is_one_of(table.c.id, "ids"))
+        ids = select(table.c.id).where(*living).order_by(table.c.id)
+        count = select(func.count()).select_from(table).where(*living)
+        all_of_them = _joined(table, columns, _cut(ids).subquery("chosen")).order_by(table.c.id)
         return cls(
             noun=noun,
             bindings=bindings,
@@ -59,8 +76,14 @@ class Shelf:
             one_with_related=one.add_columns(related),
             some=some,
             some_with_related=some.add_columns(related),
-            ids=select(table.c.id).where(*living).order_by(table.c.id),
-            count=select(func.count()).select_from(table).where(*living),
+            ids=ids,
+            count=count,
+            everything=Pages(all_of_them, all_of_them.add_columns(related), count),
+            equal={
+                path: _equal(resources, count, column.expression, table, related)
+                for path, column in bindings.columns.items()
+                if column.kind is Kind.TEXT and isinstance(column.expression, Column)
+            },
         )
 
     def page(self, ids: Select[Any], order: Order | None, *, joined: bool) -> Select[Any]:
@@ -71,12 +94,25 @@ class Shelf:
         """
         table = self.table
         chosen = ids.subquery("chosen")
-        page = (
-            select(*self.columns)
-            .select_from(table.join(chosen, chosen.c.id == table.c.id))
-            .where(table.c.org_id == ORG_ID)
-        )
+        page = _joined(table, self.columns, chosen)
         if order is not None:
             page = page.add_columns(chosen.c.sort_key).order_by(order.by(chosen.c.sort_key))
         page = page.order_by(table.c.id)
         return page.add_columns(self.related) if joined else page
+
+
+def _joined(table: Table, columns: Sequence[ColumnElement[Any]], chosen: Subquery) -> Select[Any]:
+    page = select(*columns).select_from(table.join(chosen, chosen.c.id == table.c.id))
+    return page.where(table.c.org_id == ORG_ID)
+
+
+def _cut(statement: Select[Any]) -> Select[Any]:
+    return statement.limit(bindparam("page_limit")).offset(bindparam("page_offset"))
+
+
+def _equal(
+    resources: Select[Any], count: Select[Any], column: Column[Any], table: Table, related: Label[str]
+) -> Pages:
+    is_equal = column == bindparam("equal")
+    found = _cut(resources.where(is_equal).order_by(table.c.id))
+    return Pages(found, found.add_columns(related), count.where(is_equal))
