@@ -57,6 +57,7 @@ class Connection:
         self._pooled = database.engine.raw_connection()
         driver: Any = self._pooled.driver_connection
         self._driver = driver
+        self._is_sqlite = database.is_sqlite
         self._cursor = driver.cursor()
         if database.is_sqlite:
             self._begin(write=write)
@@ -76,7 +77,7 @@ class Connection:
 
     def execute(self, prepared: Prepared, values: Mapping[str, Any]) -> Result:
         plan = prepared.plan
-        self.send(plan.sql, prepared.values(values))
+        self.send(plan.sql, prepared.values(values), is_constant=prepared.is_constant)
         cursor = self._cursor
         return Result(plan.rows(cursor.fetchall()) if plan.make_row is not None else [], cursor.rowcount)
 
@@ -113,13 +114,17 @@ class Connection:
         else:
             self._pooled.close()
 
-    def send(self, sql: str, values: Mapping[str, Any] | list[dict[str, Any]]) -> None:
+    def send(
+        self, sql: str, values: Mapping[str, Any] | list[dict[str, Any]], *, is_constant: bool = True
+    ) -> None:
         """Everything that reaches the driver goes through here; a list runs once for each entry."""
         try:
             if isinstance(values, list):
                 self._cursor.executemany(sql, values)
-            else:
+            elif self._is_sqlite:
                 self._cursor.execute(sql, values)
+            else:
+                self._cursor.execute(sql, values, prepare=is_constant)
         except self._dialect.loaded_dbapi.Error as error:
             raise self._wrapped(error, sql) from error
 

@@ -153,8 +153,11 @@ def _engine(url: str) -> Engine:
 def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
     # Ids are text in Python, so no UUID object is made of each and turned back into text.
     connection.adapters.register_loader("uuid", TextLoader)
-    # Every request is one of a fixed number of statements; all of them stay prepared.
+    # What is prepared is a constant of the code, found by its keys: one plan serves all its values, and
+    # planning it anew would cost as much again as running it.
     connection.prepared_max = PREPARED_MAX
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -60,12 +60,16 @@ class Plan:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
-    """A plan with the values that the statement itself holds."""
+    """A plan with the values that the statement itself holds.
+
+    A statement that is met again is a constant, which the database may plan once and for all.
+    """
 
     plan: Plan
     own_values: Mapping[str, Any]
+    is_constant: bool = False
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self.plan.encode({**self.own_values, **parameters})
@@ -96,6 +100,8 @@ class Preparer:
         prepared = known.get(kind)
         if prepared is None:
             prepared = known[kind] = self._find(statement, check, columns)
+        else:
+            prepared.is_constant = True
         return prepared
 
     def _find(self, statement: Executable, check: Check, columns: tuple[str, ...]) -> Prepared:

@@ -24,10 +24,10 @@ def statements(acme: Organization, monkeypatch: pytest.MonkeyPatch) -> Count:
 
     send = Connection.send
 
-    def note(self: Connection, sql: str, values: Any) -> None:
+    def note(self: Connection, sql: str, values: Any, **kept: bool) -> None:
         if not sql.startswith(_NO_WORK):
             seen.append(sql)
-        send(self, sql, values)
+        send(self, sql, values, **kept)
 
     def count(request: Callable[[], TestResponse]) -> list[str]:
         seen.clear()

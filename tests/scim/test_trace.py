@@ -270,10 +270,10 @@ def test_no_request_waits_for_a_statement_about_traces(
     seen: list[str] = []
     send = Connection.send
 
-    def note(self: Connection, sql: str, values: Any) -> None:
+    def note(self: Connection, sql: str, values: Any, **kept: bool) -> None:
         if "scim_requests" in sql:
             seen.append(sql)
-        send(self, sql, values)
+        send(self, sql, values, **kept)
 
     monkeypatch.setattr(Connection, "send", note)
     acme.scim.create_user()
