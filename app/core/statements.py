@@ -17,6 +17,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 MAX_STRUCTURES = 5_000
+# The execution option of a constant that the database plans for its values each time.
+PLANNED_ANEW = "usher_planned_anew"
 
 Process = Callable[[Any], Any]
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -35,6 +37,8 @@ class Plan:
     decoders: tuple[tuple[int, Process], ...]
     tables: frozenset[str]
     is_read: bool
+    # A plan for any OFFSET would be a bad one for most.
+    is_planned_anew: bool
     # Whether a second write of the same rows in one statement would be lost: all but plain inserts.
     is_change: bool
 
@@ -100,7 +104,7 @@ class Preparer:
         prepared = known.get(kind)
         if prepared is None:
             prepared = known[kind] = self._find(statement, check, columns)
-        else:
+        elif not prepared.plan.is_planned_anew:
             prepared.is_constant = True
         return prepared
 
@@ -142,6 +146,7 @@ class Preparer:
             make_row=_row_maker([entry.keyname for entry in result]) if result else None,
             decoders=tuple((place, process) for place, process in decoders if process is not None),
             tables=frozenset(name for name in self._metadata.tables if re.search(rf"\b{name}\b", sql)),
+            is_planned_anew=bool(statement.get_execution_options().get(PLANNED_ANEW)),
             is_read=is_read and _LOCKS.search(sql) is None,
             is_change=not is_read and not (compiled.isinsert and "ON CONFLICT" not in sql),
         )

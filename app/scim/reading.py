@@ -68,7 +68,11 @@ class ResourceReader:
         row = self._uow.execute(statement, {"id": id_, **self.values}).first()
         if row is None:
             raise self._not_found(id_)
-        return self.answer(row, projection, row.related if joined else None)
+        return self.answer(row, projection, self.related([row])[0] if joined else None)
+
+    def related(self, rows: Sequence[Row]) -> list[str]:
+        """What is joined to each of these rows, as the text of a JSON list."""
+        return [row.related for row in rows]
 
     def answer(self, stored: Stored | Row, projection: Projection, related: str | None) -> Answer:
         """Shape what was read or just written."""
@@ -99,8 +103,8 @@ class ResourceReader:
         return int(self._uow.execute(selection.count, self.values).scalar_one())
 
     def bodies(self, rows: Sequence[Row], projection: Projection) -> list[str]:
-        joined = projection.wants(self._related)
-        return [self.answer(row, projection, row.related if joined else None).body for row in rows]
+        related: Sequence[str | None] = self.related(rows) if self.joins(projection) else [None] * len(rows)
+        return [self.answer(row, projection, text).body for row, text in zip(rows, related, strict=True)]
 
     def bodies_by_id(self, ids: Sequence[str], projection: Projection) -> dict[str, str]:
         joined = projection.wants(self._related)

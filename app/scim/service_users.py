@@ -1,6 +1,7 @@
 """SCIM operations on users: read the message, ask the directory, shape the answer."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from app.core.connection import Row
@@ -11,11 +12,11 @@ from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer, with_manager
-from app.scim.shelves import groups_of_user
+from app.scim.shelves import INDIRECT_GROUPS, RELATED_TO_USER
 from app.scim.trace import RequestTrace
 
 # All that a change and the answer to it need, in one statement.
-_LOADED = LOCKED_USER.add_columns(groups_of_user)
+_LOADED = LOCKED_USER.add_columns(*RELATED_TO_USER)
 
 
 class UserReader(ResourceReader):
@@ -35,6 +36,22 @@ class UserReader(ResourceReader):
         if stored.manager_id is None or stored.manager_name is None:
             return text
         return with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
+
+    def related(self, rows: Sequence[Row]) -> list[str]:
+        """The groups of these users; one statement more where the organization nests groups."""
+        direct = super().related(rows)
+        if not rows or not rows[0].nests:
+            return direct
+        values = {"ids": [row.id for row in rows], **self.values}
+        indirect = {row.user_id: row.related for row in self.execute(INDIRECT_GROUPS, values)}
+        return [_together(text, indirect.get(row.id)) for row, text in zip(rows, direct, strict=True)]
+
+
+def _together(text: str, more: str | None) -> str:
+    """Two JSON lists as one."""
+    if more is None or text == "[]":
+        return more or text
+    return f"{text[:-1]},{more[1:]}"
 
 
 class UserResources:
@@ -82,10 +99,10 @@ class UserResources:
     ) -> Answer:
         self._trace.changed.update(changed)
         if not changed:
-            return self._reader.answer(user, projection, user.related)
+            return self._reader.answer(user, projection, self._reader.related([user])[0])
         active = attributes.pop("active", None)
         stored = self._directory.update(user, attributes, idp_active=active, changed=changed)
-        return self._reader.answer(stored, projection, user.related)
+        return self._reader.answer(stored, projection, self._reader.related([user])[0])
 
     def delete(self, user_id: str, if_match: str | None) -> None:
         """RFC 7644 section 3.6; the directory locks the person's groups first, so nothing is held here."""

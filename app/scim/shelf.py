@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, ColumnElement, Label, Select, Subquery, Table, bindparam, func, select
 
 from app.core.sql import is_one_of
+from app.core.statements import PLANNED_ANEW
 from app.core.tenancy import ORG_ID
 from app.scim.protocol.filter_sql import Bindings, Kind
 from app.scim.protocol.sort_sql import Order
@@ -28,7 +29,7 @@ class Pages(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf:
-    """Statements over one table; `related` is the column of what is joined at read.
+    """Statements over one table; `related` are the columns of what is joined at read.
 
     `everything` lists all resources, `equal` those with one text (`:equal`) in a column of their own, by
     attribute path. Nearly all requests for lists are of these, and a constant is prepared only once.
@@ -38,7 +39,7 @@ class Shelf:
     bindings: Bindings
     table: Table
     columns: tuple[ColumnElement[Any], ...]
-    related: Label[str]
+    related: tuple[Label[Any], ...]
     one: Select[Any]
     one_with_related: Select[Any]
     some: Select[Any]
@@ -54,7 +55,7 @@ class Shelf:
         table: Table,
         noun: str,
         bindings: Bindings,
-        related: Label[str],
+        related: tuple[Label[Any], ...],
         own: Sequence[ColumnElement[Any]] = (),
     ) -> "Shelf":
         """`own` are columns that only this kind of resource has."""
@@ -65,7 +66,11 @@ class Shelf:
         some = resources.where(is_one_of(table.c.id, "ids"))
         ids = select(table.c.id).where(*living).order_by(table.c.id)
         count = select(func.count()).select_from(table).where(*living)
-        all_of_them = _joined(table, columns, _cut(ids).subquery("chosen")).order_by(table.c.id)
+        all_of_them = (
+            _joined(table, columns, _cut(ids).subquery("chosen"))
+            .order_by(table.c.id)
+            .execution_options(**{PLANNED_ANEW: True})
+        )
         return cls(
             noun=noun,
             bindings=bindings,
@@ -73,12 +78,12 @@ class Shelf:
             columns=columns,
             related=related,
             one=one,
-            one_with_related=one.add_columns(related),
+            one_with_related=one.add_columns(*related),
             some=some,
-            some_with_related=some.add_columns(related),
+            some_with_related=some.add_columns(*related),
             ids=ids,
             count=count,
-            everything=Pages(all_of_them, all_of_them.add_columns(related), count),
+            everything=Pages(all_of_them, all_of_them.add_columns(*related), count),
             equal={
                 path: _equal(resources, count, column.expression, table, related)
                 for path, column in bindings.columns.items()
@@ -98,7 +103,7 @@ class Shelf:
         if order is not None:
             page = page.add_columns(chosen.c.sort_key).order_by(order.by(chosen.c.sort_key))
         page = page.order_by(table.c.id)
-        return page.add_columns(self.related) if joined else page
+        return page.add_columns(*self.related) if joined else page
 
 
 def _joined(table: Table, columns: Sequence[ColumnElement[Any]], chosen: Subquery) -> Select[Any]:
@@ -111,8 +116,12 @@ def _cut(statement: Select[Any]) -> Select[Any]:
 
 
 def _equal(
-    resources: Select[Any], count: Select[Any], column: Column[Any], table: Table, related: Label[str]
+    resources: Select[Any],
+    count: Select[Any],
+    column: Column[Any],
+    table: Table,
+    related: tuple[Label[Any], ...],
 ) -> Pages:
     is_equal = column == bindparam("equal")
     found = _cut(resources.where(is_equal).order_by(table.c.id))
-    return Pages(found, found.add_columns(related), count.where(is_equal))
+    return Pages(found, found.add_columns(*related), count.where(is_equal))

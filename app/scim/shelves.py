@@ -19,7 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.core.sql import json_list, json_object
+from app.core.sql import is_one_of, json_list, json_object
 from app.core.tenancy import ORG_ID
 from app.directory.managers import IS_MANAGER, LIVING_MANAGER, SHOWN_NAME
 from app.directory.models import group_ancestors, group_members, groups, memberships, users
@@ -49,40 +49,51 @@ _is_only_indirect = ~(
     )
     .correlate(memberships, group_ancestors)
 )
-_any_ancestors = group_ancestors.alias("any_ancestors")
-# Asked once for a whole page: where no group is nested, nobody's indirect groups are looked for.
-_nests = exists().where(_any_ancestors.c.org_id == ORG_ID)
-# RFC 7643 section 4.1.2: `groups` mirrors membership, direct and through other groups; direct wins.
-_my_groups = union_all(
-    select(memberships.c.group_id.label("id"), literal("direct").label("type"))
-    .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id)
-    .correlate(users),
-    select(group_ancestors.c.ancestor_id, literal("indirect"))
-    .distinct()
-    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
-    .where(_nests, memberships.c.org_id == ORG_ID, memberships.c.user_id == users.c.id, _is_only_indirect)
-    .correlate(users),
-).subquery("mine")
-groups_of_user = (
-    select(
-        json_list(
-            json_object(
-                literal("value"),
-                groups.c.id,
-                literal("$ref"),
-                _base_url + "/Groups/" + cast(groups.c.id, Text),
-                literal("display"),
-                groups.c.display_name,
-                literal("type"),
-                _my_groups.c.type,
-            )
+
+
+def _group(type_: str) -> json_list:
+    return json_list(
+        json_object(
+            literal("value"),
+            groups.c.id,
+            literal("$ref"),
+            _base_url + "/Groups/" + cast(groups.c.id, Text),
+            literal("display"),
+            groups.c.display_name,
+            literal("type"),
+            literal(type_),
         )
     )
-    .select_from(_my_groups.join(groups, groups.c.id == _my_groups.c.id))
-    .where(groups.c.org_id == ORG_ID)
+
+
+# RFC 7643 section 4.1.2: `groups` mirrors membership, direct and through other groups; direct wins. Few
+# organizations nest groups, so a read only asks whether this one does, and `INDIRECT_GROUPS` follows then.
+_direct_groups = (
+    select(_group("direct"))
+    .where(
+        memberships.c.org_id == ORG_ID,
+        memberships.c.user_id == users.c.id,
+        groups.c.org_id == ORG_ID,
+        groups.c.id == memberships.c.group_id,
+    )
     .correlate(users)
     .scalar_subquery()
     .label("related")
+)
+_any_ancestors = group_ancestors.alias("any_ancestors")
+RELATED_TO_USER = (_direct_groups, exists().where(_any_ancestors.c.org_id == ORG_ID).label("nests"))
+_reached = (
+    select(memberships.c.user_id, group_ancestors.c.ancestor_id)
+    .distinct()
+    .select_from(_ANCESTORS_OF_MEMBERSHIPS)
+    .where(memberships.c.org_id == ORG_ID, is_one_of(memberships.c.user_id, "ids"), _is_only_indirect)
+    .subquery("reached")
+)
+INDIRECT_GROUPS = (
+    select(_reached.c.user_id, _group("indirect").label("related"))
+    .select_from(_reached.join(groups, groups.c.id == _reached.c.ancestor_id))
+    .where(groups.c.org_id == ORG_ID)
+    .group_by(_reached.c.user_id)
 )
 _my_members = union_all(
     select(
@@ -208,7 +219,7 @@ USERS = Shelf.of(
             )
         },
     ),
-    groups_of_user,
+    RELATED_TO_USER,
     own=(users.c.manager_id, SHOWN_NAME),
 )
 GROUPS = Shelf.of(
@@ -237,5 +248,5 @@ GROUPS = Shelf.of(
             )
         },
     ),
-    _members_of_group,
+    (_members_of_group,),
 )
