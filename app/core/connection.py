@@ -59,14 +59,24 @@ class Connection:
         self._driver = driver
         self._is_sqlite = database.is_sqlite
         self._cursor = driver.cursor()
+        self._is_begun = database.is_sqlite
         if database.is_sqlite:
-            self._begin(write=write)
-        elif driver.autocommit is write:
-            # A statement that only reads sees one moment by itself, so a reading request needs no
-            # transaction around its statements, and is spared two round trips.
-            driver.autocommit = not write
+            self._begin_on_sqlite(write=write)
+        elif not driver.autocommit:
+            driver.autocommit = True
 
-    def _begin(self, *, write: bool) -> None:
+    def begin(self) -> None:
+        """Open a transaction, unless there is one; from here on nothing holds before `commit`.
+
+        Before that, each statement of PostgreSQL holds by itself. What only reads needs no more, because
+        under READ COMMITTED it sees its own moment anyway; nor does a request whose writes all go in one
+        statement. Both are spared two round trips.
+        """
+        if not self._is_begun:
+            self._is_begun = True
+            self._driver.autocommit = False
+
+    def _begin_on_sqlite(self, *, write: bool) -> None:
         # A transaction that reads before it writes fails at once when another has written meanwhile,
         # whatever the busy timeout; so a writing one takes the write lock at its start.
         try:

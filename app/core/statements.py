@@ -42,12 +42,6 @@ class Plan:
     # Whether a second write of the same rows in one statement would be lost: all but plain inserts.
     is_change: bool
 
-    def encode(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        encoded = dict(values)
-        for name, process in self.encoders:
-            encoded[name] = process(encoded[name])
-        return encoded
-
     def rows(self, fetched: Sequence[Sequence[Any]]) -> list[Any]:
         """Named tuples of the fetched rows."""
         make_row = self.make_row
@@ -76,7 +70,11 @@ class Prepared:
     is_constant: bool = False
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self.plan.encode({**self.own_values, **parameters})
+        """All values of one execution, as the driver takes them."""
+        values = {**self.own_values, **parameters}
+        for name, process in self.plan.encoders:
+            values[name] = process(values[name])
+        return values
 
 
 Check = Callable[[Executable], None]

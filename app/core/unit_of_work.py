@@ -94,7 +94,10 @@ class UnitOfWork:
         values = self._stamped(statement, parameters or {})
         prepared = self._statements.prepare(statement, values, check_fence)
         self._send_before(prepared.plan)
-        return self._open().execute(prepared, values)
+        connection = self._open()
+        if not prepared.plan.is_read:
+            connection.begin()
+        return connection.execute(prepared, values)
 
     def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one fenced statement for each of one or more rows, each stamped with the organization."""
@@ -105,7 +108,9 @@ class UnitOfWork:
                 self.write(statement, row)
             return
         self._send()
-        self._open().execute_many(prepared, stamped)
+        connection = self._open()
+        connection.begin()
+        connection.execute_many(prepared, stamped)
 
     def write(
         self,
@@ -161,6 +166,7 @@ class UnitOfWork:
         self._send()
         handled = len(self._handled)
         connection = self._open()
+        connection.begin()
         connection.send("SAVEPOINT part", {})
         try:
             yield
@@ -183,7 +189,7 @@ class UnitOfWork:
         self.settle(dispatch)
         if self._handled:
             record(self._handled)
-        self._send()
+        self._send(is_last=True)
         if self._connection is not None:
             self._connection.commit()
 
@@ -226,12 +232,17 @@ class UnitOfWork:
         ):
             self._send()
 
-    def _send(self) -> None:
+    def _send(self, *, is_last: bool = False) -> None:
+        """Send what waits; in one transaction with all else, unless it is all there is."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         counted = [write for write in waiting if write.lost is not None]
-        counts = self._open().write_together(
+        connection = self._open()
+        # What may turn out to be lost must be undone then.
+        if counted or not is_last:
+            connection.begin()
+        counts = connection.write_together(
             [(write.plan, write.values, write.lost is not None) for write in waiting]
         )
         for write, count in zip(counted, counts, strict=True):

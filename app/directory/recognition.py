@@ -129,4 +129,4 @@ class Recognition:
         """Note the use, at most once a minute however many processes ask."""
         uow = self._uow
         values = {"row_id": credential_id, "moment": uow.now, "before": uow.now - LAST_USED_EVERY}
-        uow.execute(_USED, values)
+        uow.write(_USED, values)
