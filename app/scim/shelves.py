@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Text, bindparam, case, cast, exists, func,
 
 from app.core.sql import json_list, json_object
 from app.core.tenancy import ORG_ID
+from app.directory.emails import holds_email
 from app.directory.models import groups, memberships, users
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
 from app.scim.shelf import Shelf
@@ -115,6 +116,7 @@ USERS = Shelf.of(
                 smallest=_smallest_group,
             )
         },
+        finders={"emails": holds_email},
     ),
     groups_of_user,
 )

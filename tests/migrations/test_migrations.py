@@ -73,3 +73,21 @@ def test_tokens_from_before_tolerances_keep_their_rights(new_database: MakeDatab
     listed = json_of(organization.api.get("/scim_tokens"))["data"]
     assert [(row["access"], row["tolerances"]) for row in listed] == [("write", "auto")]
     organization.container.database.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_from_before_are_found_by_all_their_addresses(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "old_addresses")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    organization = create_organization(app)
+    addresses = [{"value": value, "type": "work"} for value in ("A@example.com", "B@example.com")]
+    anna = organization.scim.create_user(emails=[*addresses, addresses[1]])
+    organization.scim.create_user()
+    organization.container.database.dispose()
+    schema.downgrade(settings, "20261124_tolerances")
+    schema.upgrade(settings)
+    for value in ("a@example.com", "b@example.com"):
+        answer = organization.scim.get("/Users", query_string={"filter": f'emails.value eq "{value}"'})
+        assert [found["id"] for found in json_of(answer)["Resources"]] == [anna]
+    organization.container.database.dispose()
