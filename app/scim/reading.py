@@ -29,7 +29,7 @@ class ResourceReader:
     ) -> None:
         self._uow = uow
         self.tolerances = tolerances
-        self._shelf = shelf
+        self.shelf = shelf
         self._base_url = urls.scim_base_url
         self.values = {"base_url": self._base_url}
         self.resource_type = resource_type
@@ -47,13 +47,13 @@ class ResourceReader:
         """RFC 7644 section 3.14: a client that names a version changes that version or nothing."""
         if if_match is not None and not matches(if_match, version, self.tolerances):
             raise PreconditionFailedError(
-                f"The {self._shelf.noun} has changed since the version in If-Match; read it again."
+                f"The {self.shelf.noun} has changed since the version in If-Match; read it again."
             )
 
     def require_match(self, id_: str, if_match: str | None) -> None:
         """404 without such a resource, 412 when it is not the client's version."""
         self.require_id(id_)
-        row = self._uow.execute(self._shelf.one, {"id": id_}).first()
+        row = self._uow.execute(self.shelf.one, {"id": id_}).first()
         if row is None:
             raise self._not_found(id_)
         self.require_version(row.version, if_match)
@@ -61,7 +61,7 @@ class ResourceReader:
     def get(self, id_: str, projection: Projection) -> Answer:
         self.require_id(id_)
         joined = projection.wants(self._related)
-        statement = self._shelf.one_with_related if joined else self._shelf.one
+        statement = self.shelf.one_with_related if joined else self.shelf.one
         row = self._uow.execute(statement, {"id": id_, **self.values}).first()
         if row is None:
             raise self._not_found(id_)
@@ -74,7 +74,7 @@ class ResourceReader:
 
     def select(self, query: ListQuery, beside: Sequence[ResourceType] = ()) -> Selection:
         """What the query matches here, see `Selection.of`."""
-        return Selection.of(self._shelf, self.resource_type, query, self.tolerances, beside)
+        return Selection.of(self.shelf, self.resource_type, query, self.tolerances, beside)
 
     def page(self, selection: Selection, window: Window, projection: Projection) -> Sequence[Row]:
         statement = selection.page(window, joined=projection.wants(self._related))
@@ -89,10 +89,10 @@ class ResourceReader:
 
     def bodies_by_id(self, ids: Sequence[str], projection: Projection) -> dict[str, str]:
         joined = projection.wants(self._related)
-        statement = self._shelf.some_with_related if joined else self._shelf.some
+        statement = self.shelf.some_with_related if joined else self.shelf.some
         rows = self._uow.execute(statement, {"ids": list(ids), **self.values}).all()
         return dict(zip((row.id for row in rows), self.bodies(rows, projection), strict=True))
 
     def _not_found(self, id_: str) -> NotFoundError:
-        noun = self._shelf.noun
+        noun = self.shelf.noun
         return NotFoundError(f"There is no {noun} with the id {id_[:80]!r}.", code=f"{noun}_not_found")
