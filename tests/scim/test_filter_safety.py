@@ -69,6 +69,9 @@ class Company:
 
     def check_over_http(self, generated: Generated) -> None:
         scim, endpoint, text = self.organization.scim, generated.endpoint, generated.text
+        if "\ud800" in text:
+            # No URL can carry half of a surrogate pair.
+            return
         try:
             node = parse_filter(TYPES[endpoint], text, auto())
         except InvalidFilterError:
