@@ -39,6 +39,10 @@ chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
 bench: .venv/dev.stamp ## Measure against the bare-stack yardstick (needs wrk)
 	@$(BIN)/python -m bench
 
+.PHONY: bench-scale
+bench-scale: .venv/dev.stamp ## Measure 100,000 users beside 1,000, large groups, an import (needs wrk)
+	@$(BIN)/python -m bench.scale
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -28,6 +28,7 @@ from app.governance.mappings import MappingService
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
+from app.scim.milestones import Milestones
 from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
@@ -94,7 +95,10 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
     PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
     SearchService: lambda s: SearchService(
-        s.uow, s.get(PageCursors), (s.get(UserReader), s.get(GroupReader))
+        s.uow,
+        s.get(PageCursors),
+        (s.get(UserReader), s.get(GroupReader)),
+        Milestones(s.uow, s.container.known_directories),
     ),
     BulkService: lambda s: BulkService(
         s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls

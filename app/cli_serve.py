@@ -67,7 +67,7 @@ def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool)
         log_enabled=True,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=30,
+        workers_kill_timeout=10,
     ).serve()
     if METRICS_FOLDER in os.environ:
         shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)

@@ -37,6 +37,7 @@ from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
 from app.schema import head_revision
+from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
 from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
@@ -76,6 +77,7 @@ class Container:
         self.registry = Registry.load()
         self.urls = PublicUrls(settings.base_url)
         self.cursors = Cursors(settings.secret_key)
+        self.known_directories: KnownDirectories = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
         self.scim_rate = ScimRate(

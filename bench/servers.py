@@ -47,12 +47,14 @@ def usher(environment: Mapping[str, str], *arguments: str) -> Any:
 
 
 @contextmanager
-def serve_usher(target: Target, port: int, folder: Path) -> Iterator[None]:
-    """`usher serve` as users run it: log at info, worker inside."""
+def serve_usher(target: Target, port: int, folder: Path) -> Iterator[int]:
+    """`usher serve` as users run it: log at info, worker inside; answers its process id."""
     arguments = ["app", "serve", "--port", str(port), "--workers", str(target.workers)]
     environment = {**target.environment(port), "TMPDIR": str(folder)}
-    with _serve(arguments, environment, folder / "usher.log", f"http://127.0.0.1:{port}/readyz"):
-        yield
+    with _serve(
+        arguments, environment, folder / "usher.log", f"http://127.0.0.1:{port}/readyz"
+    ) as process_id:
+        yield process_id
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def serve_yardstick(target: Target, port: int, folder: Path) -> Iterator[None]:
 @contextmanager
 def _serve(
     arguments: Sequence[str], environment: Mapping[str, str], log: Path, ready_url: str
-) -> Iterator[None]:
+) -> Iterator[int]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -78,7 +80,7 @@ def _serve(
         )
         try:
             _wait_until_ready(process, ready_url, log)
-            yield
+            yield process.pid
         finally:
             _stop(process)
 

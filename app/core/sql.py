@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, Uuid, bindparam
+from sqlalchemy import ColumnElement, Dialect, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -64,7 +64,7 @@ class IdList(TypeDecorator[Sequence[str]]):
 
 
 class _IsOneOf(FunctionElement[bool]):
-    type = Boolean()
+    # Not typed as Boolean: SQLAlchemy would write `(… IN …) = 1` on SQLite, which no index answers.
     inherit_cache = True
 
 

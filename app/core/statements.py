@@ -17,8 +17,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 MAX_STRUCTURES = 5_000
-# The execution option of a constant that the database plans for its values each time.
-PLANNED_ANEW = "usher_planned_anew"
 
 Process = Callable[[Any], Any]
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -37,8 +35,6 @@ class Plan:
     decoders: tuple[tuple[int, Process], ...]
     tables: frozenset[str]
     is_read: bool
-    # A plan for any OFFSET would be a bad one for most.
-    is_planned_anew: bool
     # Whether a second write of the same rows in one statement would be lost: all but plain inserts.
     is_change: bool
 
@@ -102,7 +98,7 @@ class Preparer:
         prepared = known.get(kind)
         if prepared is None:
             prepared = known[kind] = self._find(statement, check, columns)
-        elif not prepared.plan.is_planned_anew:
+        else:
             prepared.is_constant = True
         return prepared
 
@@ -136,15 +132,15 @@ class Preparer:
             raise TypeError("Write is_one_of instead of in_: a list is one value, so that the text is fixed.")
         result = compiled._result_columns  # noqa: SLF001 - the only name it has
         decoders = ((place, self._decoder(entry.type)) for place, entry in enumerate(result))
-        encoders = ((name, self._encoder(bind.type)) for bind, name in compiled.bind_names.items())
+        # A parameter that stands twice in a statement is two binds of one name, and is encoded once.
+        encoders = {name: self._encoder(bind.type) for bind, name in compiled.bind_names.items()}
         is_read = not compiled.isinsert and not compiled.isupdate and not compiled.isdelete
         plan = Plan(
             sql=sql,
-            encoders=tuple((name, process) for name, process in encoders if process is not None),
+            encoders=tuple((name, process) for name, process in encoders.items() if process is not None),
             make_row=_row_maker([entry.keyname for entry in result]) if result else None,
             decoders=tuple((place, process) for place, process in decoders if process is not None),
             tables=frozenset(name for name in self._metadata.tables if re.search(rf"\b{name}\b", sql)),
-            is_planned_anew=bool(statement.get_execution_options().get(PLANNED_ANEW)),
             is_read=is_read and _LOCKS.search(sql) is None,
             is_change=not is_read and not (compiled.isinsert and "ON CONFLICT" not in sql),
         )

@@ -17,7 +17,7 @@ from app.core.errors import ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory import managers
+from app.directory import emails, managers
 from app.directory import principals as principals_of
 from app.directory.events import (
     MembersChanged,
@@ -160,6 +160,7 @@ class UserService:
                 "created_at": uow.now,
             },
         )
+        emails.store_others(uow, user_id, attributes)
         data = {"user_name": profile.user_name, "active": effective}
         uow.add(UserCreated(user_id, data))
         return Stored(user_id, columns["attributes"], 1, uow.now, uow.now, profile.manager_id, manager_name)
@@ -179,6 +180,8 @@ class UserService:
         stored = self._store(
             user, attributes, idp_active=idp_active, blocked=user.principal_blocked, profile=bool(profile)
         )
+        if "emails" in profile:
+            emails.replace_others(self._uow, user.id, attributes)
         if profile:
             self._uow.add(UserUpdated(user.id, {"changed": sorted(profile)}))
         return stored

@@ -1,4 +1,4 @@
-"""Lists by one equality, or of everything: what nearly all connectors ask for, at the cost of one read.
+"""Lists by one equality: what nearly all connectors ask before a change, at the cost of one read.
 
 `userName eq "ada"` needs no grammar and no statement of its own. Whatever is not exactly of this form
 goes the general way (`selection.py`), which would answer the same.
@@ -47,18 +47,15 @@ class LookUp:
     @classmethod
     def of(cls, reader: ResourceReader, query: ListQuery) -> "LookUp | None":
         """The listing of a query that is of this form, else nothing."""
-        if query.cursor is not None or query.sort_by is not None:
+        if query.filter_text is None or query.cursor is not None or query.sort_by is not None:
             return None
-        pages, values = reader.shelf.everything, {}
-        if query.filter_text is not None:
-            found = _EQUALITY.fullmatch(query.filter_text)
-            path = _compared(reader.resource_type, found[1]) if found is not None else None
-            if found is None or path is None or str(path) not in reader.shelf.equal:
-                return None
-            pages = reader.shelf.equal[str(path)]
-            values = {"equal": typed_literal(path, "eq", found[2], reader.tolerances)}
+        found = _EQUALITY.fullmatch(query.filter_text)
+        path = _compared(reader.resource_type, found[1]) if found is not None else None
+        if found is None or path is None or str(path) not in reader.shelf.equal:
+            return None
+        values = {"equal": typed_literal(path, "eq", found[2], reader.tolerances)}
         projection = reader.projection(query.attributes, query.excluded_attributes)
-        return cls(reader, projection, pages, {**reader.values, **values})
+        return cls(reader, projection, reader.shelf.equal[str(path)], {**reader.values, **values})
 
     def rows(self, window: Window) -> Sequence[Row]:
         joined = self.reader.joins(self.projection)

@@ -9,6 +9,7 @@ from app.core.connection import Row
 from app.core.unit_of_work import UnitOfWork
 from app.scim.listing import Listing, list_by_cursor, list_by_index
 from app.scim.look_up import LookUp
+from app.scim.milestones import Milestones
 from app.scim.page_cursors import PageCursors, Position
 from app.scim.protocol.list_query import ListQuery
 from app.scim.reading import ResourceReader
@@ -18,14 +19,21 @@ from app.scim.selection import Window
 class SearchService:
     """`readers` stand in the order in which a search over all types lists them."""
 
-    def __init__(self, uow: UnitOfWork, cursors: PageCursors, readers: Sequence[ResourceReader]) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        cursors: PageCursors,
+        readers: Sequence[ResourceReader],
+        milestones: Milestones,
+    ) -> None:
         self._uow = uow
+        self._milestones = milestones
         self._cursors = cursors
         self._readers = readers
 
     def within(self, reader: ResourceReader, query: ListQuery) -> str:
         """A ListResponse over one type; raises `ScimError` for what cannot be answered exactly."""
-        return self._answer(LookUp.of(reader, query) or _OneType(reader, query), query)
+        return self._answer(LookUp.of(reader, query) or _OneType(reader, query, self._milestones), query)
 
     def everywhere(self, query: ListQuery) -> str:
         """A ListResponse over all types (RFC 7644 section 3.4.2.1)."""
@@ -40,14 +48,18 @@ class SearchService:
 class _OneType:
     """The page is one statement: the ids are chosen inside it."""
 
-    def __init__(self, reader: ResourceReader, query: ListQuery) -> None:
+    def __init__(self, reader: ResourceReader, query: ListQuery, milestones: Milestones) -> None:
         self.name = reader.resource_type.name
         self._reader = reader
         self._projection = reader.projection(query.attributes, query.excluded_attributes)
         self._selection = reader.select(query)
+        self._milestones = milestones
+        self._is_everybody = query.filter_text is None and query.sort_by is None
+        self._known = milestones.of(reader.shelf) if self._is_everybody else None
 
     def rows(self, window: Window) -> Sequence[Row]:
-        return self._reader.page(self._selection, window, self._projection)
+        near = window if self._known is None else self._known.within(window)
+        return [] if near is None else self._reader.page(self._selection, near, self._projection)
 
     def bodies(self, rows: Sequence[Row]) -> list[str]:
         return self._reader.bodies(rows, self._projection)
@@ -56,7 +68,12 @@ class _OneType:
         return Position(row.id, None if self._selection.order is None else row.sort_key)
 
     def total(self) -> int:
-        return self._reader.total(self._selection)
+        if self._known is not None:
+            return self._known.total
+        total = self._reader.total(self._selection)
+        if self._is_everybody:
+            self._milestones.counted(self._reader.shelf, total)
+        return total
 
 
 class _AllTypes:

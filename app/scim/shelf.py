@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, ColumnElement, Label, Select, Subquery, Table, bindparam, func, select
 
 from app.core.sql import is_one_of
-from app.core.statements import PLANNED_ANEW
 from app.core.tenancy import ORG_ID
 from app.scim.protocol.filter_sql import Bindings, Kind
 from app.scim.protocol.sort_sql import Order
@@ -31,8 +30,8 @@ class Pages(NamedTuple):
 class Shelf:
     """Statements over one table; `related` are the columns of what is joined at read.
 
-    `everything` lists all resources, `equal` those with one text (`:equal`) in a column of their own, by
-    attribute path. Nearly all requests for lists are of these, and a constant is prepared only once.
+    `equal` lists those with one text (`:equal`) in a column of their own, by attribute path: what nearly
+    all connectors look for, and a constant is prepared only once.
     """
 
     noun: str
@@ -46,7 +45,6 @@ class Shelf:
     some_with_related: Select[Any]
     ids: Select[Any]
     count: Select[Any]
-    everything: Pages
     equal: Mapping[str, Pages]
 
     @classmethod
@@ -66,11 +64,6 @@ class Shelf:
         some = resources.where(is_one_of(table.c.id, "ids"))
         ids = select(table.c.id).where(*living).order_by(table.c.id)
         count = select(func.count()).select_from(table).where(*living)
-        all_of_them = (
-            _joined(table, columns, _cut(ids).subquery("chosen"))
-            .order_by(table.c.id)
-            .execution_options(**{PLANNED_ANEW: True})
-        )
         return cls(
             noun=noun,
             bindings=bindings,
@@ -83,7 +76,6 @@ class Shelf:
             some_with_related=some.add_columns(*related),
             ids=ids,
             count=count,
-            everything=Pages(all_of_them, all_of_them.add_columns(*related), count),
             equal={
                 path: _equal(resources, count, column.expression, table, related)
                 for path, column in bindings.columns.items()

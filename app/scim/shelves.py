@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from app.core.sql import is_one_of, json_list, json_object
 from app.core.tenancy import ORG_ID
+from app.directory.emails import holds_email
 from app.directory.managers import IS_MANAGER, LIVING_MANAGER, SHOWN_NAME
 from app.directory.models import group_ancestors, group_members, groups, memberships, users
 from app.scim.protocol.constants import ENTERPRISE_USER
@@ -218,6 +219,7 @@ USERS = Shelf.of(
                 smallest=_smallest_group,
             )
         },
+        finders={"emails": holds_email},
     ),
     RELATED_TO_USER,
     own=(users.c.manager_id, SHOWN_NAME),

@@ -92,3 +92,21 @@ def test_managers_named_before_the_column_are_found_by_the_migration(
     assert [json_of(scim.get(f"/Users/{id_}")) for id_ in reports] == answers
     assert [answer[ENTERPRISE_USER]["manager"].get("displayName") for answer in answers] == ["Boss", None]
     app.extensions["usher"].database.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_from_before_are_found_by_all_their_addresses(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "old_addresses")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    organization = create_organization(app)
+    addresses = [{"value": value, "type": "work"} for value in ("A@example.com", "B@example.com")]
+    anna = organization.scim.create_user(emails=[*addresses, addresses[1]])
+    organization.scim.create_user()
+    organization.container.database.dispose()
+    schema.downgrade(settings, "20261125_nesting")
+    schema.upgrade(settings)
+    for value in ("a@example.com", "b@example.com"):
+        answer = organization.scim.get("/Users", query_string={"filter": f'emails.value eq "{value}"'})
+        assert [found["id"] for found in json_of(answer)["Resources"]] == [anna]
+    organization.container.database.dispose()

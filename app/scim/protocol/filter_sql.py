@@ -65,11 +65,14 @@ class Bindings:
     """Where values live: `columns` by canonical path such as `meta.created`, `relations` by attribute.
 
     Everything else is read from `document`, the JSON column that holds `folding.search_document`.
+    `finders` are for multi-valued attributes in it whose `value` an index knows: the condition that the
+    resource has one of that text, by the index alone.
     """
 
     document: ColumnElement[Any]
     columns: Mapping[str, Column] = field(default_factory=dict)
     relations: Mapping[str, Relation] = field(default_factory=dict)
+    finders: Mapping[str, Callable[[str], ColumnElement[bool]]] = field(default_factory=dict)
 
 
 def condition(node: Node, bindings: Bindings) -> ColumnElement[bool]:
@@ -99,12 +102,24 @@ def _value_path(node: ValuePath, bindings: Bindings) -> ColumnElement[bool]:
     """RFC 7644 section 3.4.2.2: all terms stand in one EXISTS, so they bind to one and the same value."""
     relation = bindings.relations.get(str(node.path))
     if relation is None:
-        return any_element(
+        fulfilled = any_element(
             bindings.document, node.path.keys, lambda element: condition(node.node, Bindings(element))
         )
+        finder, value = bindings.finders.get(str(node.path)), _required_value(node.node)
+        # The index finds the few that can fulfil the brackets; whether they do, their document says.
+        return fulfilled if finder is None or value is None else and_(finder(value), fulfilled)
     _check_columns(node.node, node.path.attribute, relation)
     # An EXISTS has no document; `_check_columns` made sure that no term asks for one.
     return relation.exists(condition(node.node, Bindings(true(), relation.columns)))
+
+
+def _required_value(node: Node) -> str | None:
+    """The text that `value` must equal for the brackets to hold, if they demand one."""
+    if isinstance(node, And):
+        return next(filter(None, map(_required_value, node.nodes)), None)
+    if isinstance(node, Compare) and node.op == "eq" and str(node.path) == "value":
+        return str(node.value)
+    return None
 
 
 def _check_columns(node: Node, attribute: Attribute, relation: Relation) -> None:
