@@ -220,6 +220,24 @@ def fired(monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str]]:
     return lambda: made[-1].fired
 
 
+@pytest.mark.scim(
+    "okta/create",
+    "okta/group-rename",
+    "okta/password-sync",
+    "okta/authentication",
+    "okta/own-attributes",
+    "entra/create",
+    "entra/flagged-update",
+    "entra/disable",
+    "entra/no-match",
+    "entra/manager",
+    "entra/members",
+    "entra/group-create",
+    "entra/reference-check",
+    "google/provisioning",
+    "onelogin/provisioning",
+    "jumpcloud/provisioning",
+)
 @pytest.mark.parametrize("case", CASES)
 def test_auto_accepts_the_form_and_names_it(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], case: Case
@@ -229,6 +247,7 @@ def test_auto_accepts_the_form_and_names_it(
     assert fired() == {case.name}
 
 
+@pytest.mark.scim("rfc/10")
 @pytest.mark.parametrize("case", CASES)
 def test_strict_refuses_the_form_as_the_rfc_says(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], case: Case
@@ -251,6 +270,7 @@ def test_every_tolerance_has_its_case() -> None:
     assert {param.values[0].name for param in CASES} | NEVER_REFUSED | opt_in == NAMES
 
 
+@pytest.mark.scim("entra/roles")
 def test_json_text_is_a_role_in_auto_and_text_in_strict(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]]
 ) -> None:
@@ -264,6 +284,7 @@ def test_json_text_is_a_role_in_auto_and_text_in_strict(
     assert fired() == set()
 
 
+@pytest.mark.scim("entra/patch-answers", "rfc/30")
 @pytest.mark.parametrize("setting", ["auto", "strict"])
 def test_a_patch_of_a_group_answers_the_group_where_that_was_chosen(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], setting: str
@@ -357,6 +378,7 @@ SETTINGS: list[ToleranceSetting] = ["auto", "strict", sorted(NAMES), ["unknown_a
 class TestSafety:
     """What no setting weakens."""
 
+    @pytest.mark.scim("rfc/2")
     def test_an_unknown_name_in_a_filter_or_a_path_is_refused(
         self, world: Callable[[ToleranceSetting], World], setting: ToleranceSetting
     ) -> None:
@@ -383,6 +405,7 @@ class TestSafety:
         sent = world(setting)
         refused(sent.patch_group("replace", {"id": BOSS, "displayName": "X"}), 400, "mutability")
 
+    @pytest.mark.scim("entra/members")
     def test_remove_with_values_never_empties(
         self, world: Callable[[ToleranceSetting], World], setting: ToleranceSetting
     ) -> None:
