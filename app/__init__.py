@@ -30,7 +30,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.register_blueprint(scim.blueprint)
     app.register_blueprint(api_blueprint)
     # 4. Each failure in the shape of its protocol.
-    error_rendering.install(app, {"/scim/": scim.render_scim_error})
+    error_rendering.install(app, {"/scim/": scim.PROTOCOL})
     # 5. One transaction around each view; last, because it wraps what is registered.
     transaction.wrap_views(app, container.begin)
     return app

@@ -92,7 +92,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     GroupReader: lambda s: GroupReader(
         s.uow, GROUPS, s.container.registry.group, s.container.urls, s.get(Tolerances)
     ),
-    GroupResources: lambda s: GroupResources(s.get(GroupReader), s.get(GroupService), s.get(RequestTrace)),
+    GroupResources: lambda s: GroupResources(
+        s.get(GroupReader), s.get(GroupService), s.get(DirectoryQueries), s.get(RequestTrace)
+    ),
     PageCursors: lambda s: PageCursors(s.uow, s.container.cursors),
     SearchService: lambda s: SearchService(
         s.uow,

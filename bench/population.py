@@ -26,7 +26,7 @@ from app.governance.mappings import MappingService, NewMapping
 from app.governance.roles import RoleService
 from app.scim.protocol.constants import PATCH_OP
 from app.scim.protocol.normalize import normalize
-from app.scim.protocol.tolerance_profiles import NAMES
+from app.scim.protocol.tolerance_profiles import enabled
 from app.scim.protocol.tolerances import Tolerances
 from app.settings import Settings
 from app.wiring import Container, Services
@@ -118,7 +118,7 @@ class Population:
             with self._write() as services:
                 create = services.get(UserService).create
                 for number in numbers:
-                    attributes = normalize(registry.user, person(name, number), Tolerances(NAMES))
+                    attributes = normalize(registry.user, person(name, number), Tolerances(enabled("auto")))
                     ids.append(create(attributes, active=attributes.pop("active")).id)
                 services.commit()
             if len(ids) <= SETTLED_FROM:

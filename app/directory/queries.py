@@ -1,11 +1,13 @@
 """Reads of people and groups that more than one part needs; keyset order, bounded pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, exists, select
 
+from app.core.batches import batches
 from app.core.connection import Row
 from app.core.errors import NotFoundError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -56,6 +58,12 @@ _GROUP_IDS_OF = (
     .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id"))
     .order_by(memberships.c.group_id)
 )
+_LIVING = tuple(
+    select(table.c.id).where(
+        table.c.org_id == ORG_ID, is_one_of(table.c.id, "ids"), table.c.deleted_at.is_(None)
+    )
+    for table in (users, groups)
+)
 
 
 class DirectoryQueries:
@@ -105,6 +113,14 @@ class DirectoryQueries:
         if after:
             statement = statement.where(groups.c.id > bindparam("after"))
         return self._uow.execute(statement, {"after": after} if after else {}).all()
+
+    def living(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids that are a user's or a group's here."""
+        found: set[str] = set()
+        for batch in batches(sorted(ids)):
+            for statement in _LIVING:
+                found.update(self._uow.execute(statement, {"ids": list(batch)}).scalars())
+        return found
 
     def group_ids_of(self, user_id: str) -> list[str]:
         return list(self._uow.execute(_GROUP_IDS_OF, {"user_id": user_id}).scalars())

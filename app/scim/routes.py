@@ -29,6 +29,7 @@ from app.scim.protocol.tolerated_requests import bare_token
 from app.scim.rendering import Answer
 from app.scim.routes_trace import close_trace, note_refusal, open_trace
 from app.web.context import Services, identify, service, state
+from app.web.error_rendering import Protocol
 from app.web.transaction import is_writing
 
 READABLE = frozenset({MEDIA_TYPE, "application/json"})
@@ -147,3 +148,10 @@ def render_scim_error(error: UsherError, _request_id: str) -> Response:
     body = messages.refusal(error)
     note_refusal(body.get("scimType"), error.detail)
     return send_json(json.dumps(body), error.status)
+
+
+PROTOCOL = Protocol(
+    render_scim_error,
+    "The base URL of this service ends in /scim/v2, and below it are /Users and /Groups; "
+    "GET /scim/v2/ResourceTypes lists them.",
+)

@@ -3,6 +3,8 @@
 from flask import Response, request
 
 from app.scim.protocol.projection import Projection
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import group_patch_body
 from app.scim.routes import if_match, list_query, no_content, read_body, route, send, send_json
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_search import SearchService
@@ -38,7 +40,8 @@ def replace_group(group_id: str) -> Response:
 def patch_group(group_id: str) -> Response:
     """204, as Entra prefers for groups; 200 with the asked attributes (RFC 7644 section 3.5.2)."""
     version = service(GroupResources).patch(group_id, read_body(), if_match())
-    if request.args.get("attributes"):
+    attributes = request.args.get("attributes")
+    if attributes or service(Tolerances).accept(group_patch_body, attributes):
         return send(service(GroupReader).get(group_id, _projection()))
     return no_content(version)
 

@@ -8,11 +8,13 @@ from app.core.connection import Row
 from app.core.ids import is_uuid
 from app.directory.groups import NO_CHANGE, GroupService, MemberChange
 from app.directory.nesting import UnknownMemberError
+from app.directory.queries import DirectoryQueries
 from app.scim.protocol.constants import MEMBERS
 from app.scim.protocol.members import MemberChanges, given_types, named_members
 from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
+from app.scim.protocol.tolerated_requests import unknown_members_dropped
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer
 from app.scim.trace import RequestTrace
@@ -25,10 +27,13 @@ class GroupReader(ResourceReader):
 class GroupResources:
     """What a write changed is named in `trace`; members are, when it named them and anything changed."""
 
-    def __init__(self, reader: GroupReader, directory: GroupService, trace: RequestTrace) -> None:
+    def __init__(
+        self, reader: GroupReader, directory: GroupService, queries: DirectoryQueries, trace: RequestTrace
+    ) -> None:
         self._reader = reader
         self._type = reader.resource_type
         self._directory = directory
+        self._queries = queries
         self._tolerances = reader.tolerances
         self._trace = trace
 
@@ -58,7 +63,7 @@ class GroupResources:
         version = self._directory.update(
             group,
             attributes=patched.attributes if patched.changed else None,
-            members=_change(patched.members),
+            members=self._change(patched.members),
         )
         self._note(
             group, version, patched.changed if patched.members is None else patched.changed | {MEMBERS}
@@ -78,7 +83,7 @@ class GroupResources:
     def _read(self, body: Any) -> tuple[dict[str, Any], MemberChange]:
         attributes = normalize(self._type, body, self._tolerances)
         named = named_members(attributes.pop(MEMBERS, None), self._tolerances)
-        members = MemberChange(add=_known_ids(tuple(named)), replace=True, types=given_types(named))
+        members = MemberChange(add=self._known(tuple(named)), replace=True, types=given_types(named))
         return attributes, members
 
     def _lock(self, group_id: str, if_match: str | None) -> Row:
@@ -87,20 +92,27 @@ class GroupResources:
         self._reader.require_version(group.version, if_match)
         return group
 
+    def _change(self, changes: MemberChanges | None) -> MemberChange:
+        if changes is None:
+            return NO_CHANGE
+        # Removing somebody who cannot be a member is no change, whatever the text.
+        remove = [member for member in changes.remove if is_uuid(member)]
+        return MemberChange(self._known(changes.add), remove, changes.replace, changes.types)
 
-def _change(changes: MemberChanges | None) -> MemberChange:
-    if changes is None:
-        return NO_CHANGE
-    # Removing somebody who cannot be a member is no change, whatever the text.
-    remove = [member for member in changes.remove if is_uuid(member)]
-    return MemberChange(_known_ids(changes.add), remove, changes.replace, changes.types)
+    def _known(self, members: Sequence[str]) -> Sequence[str]:
+        """Whom the directory is asked to add: all, or who is somebody here where that was chosen."""
+        if self._tolerances.enables(unknown_members_dropped):
+            living = self._queries.living([member for member in members if is_uuid(member)])
+            known: Sequence[str] = self._tolerances.mend(unknown_members_dropped, members, living)
+            return known
+        _require_ids(members)
+        return members
 
 
-def _known_ids(members: Sequence[str]) -> Sequence[str]:
+def _require_ids(members: Sequence[str]) -> None:
     for member in members:
         if not is_uuid(member):
             raise UnknownMemberError(
                 f"The member {member[:80]!r} is not the id of a user or group here. "
                 "Use the id that Usher answered when it was created."
             )
-    return members

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ClauseElement, column, select, table
+from sqlalchemy import ClauseElement, column, select, table, union_all
 
 from app.core.sql import is_one_of
+from app.core.tenancy import ORG_ID
 from app.directory.groups import _JOIN, _LEAVE
+from app.directory.models import groups, users
 from app.settings import Settings
 from app.wiring import Container
+from tests.support.cast import Organization, in_organization
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.support.public_tools import SELFTEST_REQUESTS
 from tests.support.server import ROOT, environment, free_port, running
 
 USHER = str(ROOT / ".venv/bin/usher")
@@ -64,11 +65,13 @@ def test_each_request_is_printed_with_its_verdict(usher: Installed, vendor: str,
     assert last["revoked_at"] is not None
 
 
-def test_json_holds_every_step(usher: Installed) -> None:
-    done = usher.run("selftest", "okta", "--org", "acme", "--base-url", usher.base_url, "--json")
+@pytest.mark.parametrize("vendor", ["okta", "entra"])
+def test_json_holds_every_step(usher: Installed, vendor: str) -> None:
+    done = usher.run("selftest", vendor, "--org", "acme", "--base-url", usher.base_url, "--json")
     report = json.loads(done.stdout)
     assert (report["ok"], report["failed"], report["left_behind"]) == (True, 0, [])
-    assert report["requests"] == len(report["steps"]) > 30
+    assert report["requests"] == len(report["steps"]) == SELFTEST_REQUESTS[vendor]
+    assert all(step["ok"] for step in report["steps"])
     assert report["steps"][0].keys() == {
         "title",
         "method",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from scim2_models import BulkResponse, Group
 
 from app.scim.protocol.constants import (
@@ -68,6 +69,7 @@ def manager_of(organization: Organization, user_id: str) -> str:
     return str(user(organization.scim, user_id)[ENTERPRISE_USER]["manager"]["value"])
 
 
+@pytest.mark.scim("rfc/52")
 def test_every_method_is_answered_with_status_location_and_version(acme: Organization) -> None:
     anna, bert = acme.scim.create_user("anna@example.com"), acme.scim.create_user("bert@example.com")
     group_id = acme.scim.create_group("Old", [anna])
@@ -115,6 +117,7 @@ def test_every_method_is_answered_with_status_location_and_version(acme: Organiz
     assert listed(acme.scim, "/Groups")["totalResults"] == 0
 
 
+@pytest.mark.scim("rfc/52")
 def test_a_refused_operation_is_undone_alone_and_says_what_its_single_request_says(
     acme: Organization,
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_refused_operation_is_undone_alone_and_says_what_its_single_request_sa
     assert members(acme.scim, group_id) == [anna]
 
 
+@pytest.mark.scim("rfc/52")
 def test_after_fail_on_errors_refusals_the_rest_is_neither_done_nor_answered(acme: Organization) -> None:
     anna = acme.scim.create_user("anna@example.com")
     taken = [{**hire("anna"), "bulkId": f"taken{number}"} for number in range(3)]
@@ -161,6 +165,7 @@ def test_after_fail_on_errors_refusals_the_rest_is_neither_done_nor_answered(acm
     assert found(acme.scim, "/Users", 'userName eq "anna@example.com"') == [anna]
 
 
+@pytest.mark.scim("rfc/53")
 def test_a_reference_may_stand_before_its_resource_in_data_and_in_paths(acme: Organization) -> None:
     results = bulk(
         acme,
@@ -182,6 +187,7 @@ def test_a_reference_may_stand_before_its_resource_in_data_and_in_paths(acme: Or
     refused(acme.scim.get(f"/Users/{dora}"), 404)
 
 
+@pytest.mark.scim("rfc/53")
 def test_two_users_may_be_each_other_s_manager_and_one_its_own(acme: Organization) -> None:
     results = bulk(
         acme,
@@ -201,6 +207,7 @@ def test_two_users_may_be_each_other_s_manager_and_one_its_own(acme: Organizatio
         )
 
 
+@pytest.mark.scim("rfc/53")
 def test_those_who_refer_to_each_other_stand_or_fall_together(acme: Organization) -> None:
     acme.scim.create_user("carl@example.com")
     results = bulk(
@@ -219,6 +226,7 @@ def test_those_who_refer_to_each_other_stand_or_fall_together(acme: Organization
     assert not [action for action in acme.audit_actions() if action == "user.updated"]
 
 
+@pytest.mark.scim("rfc/53")
 def test_a_reference_to_nothing_or_to_a_refused_resource_is_a_conflict(acme: Organization) -> None:
     acme.scim.create_user("taken@example.com")
     results = bulk(
@@ -238,6 +246,7 @@ def test_a_reference_to_nothing_or_to_a_refused_resource_is_a_conflict(acme: Org
     assert all("location" not in result for result in results[:5])
 
 
+@pytest.mark.scim("rfc/52", "rfc/51")
 def test_a_version_is_held_against_the_resource_as_the_operations_before_left_it(
     acme: Organization,
 ) -> None:
@@ -263,6 +272,7 @@ def test_a_version_is_held_against_the_resource_as_the_operations_before_left_it
     assert user(acme.scim, anna)["meta"]["version"] == 'W/"3"'
 
 
+@pytest.mark.scim("rfc/52")
 def test_a_thousand_operations_are_run_and_one_more_is_too_large(acme: Organization) -> None:
     people = [hire(f"p{number}") for number in range(999)]
     everybody = gather("all", *(f"bulkId:p{number}" for number in range(999)))
@@ -275,6 +285,7 @@ def test_a_thousand_operations_are_run_and_one_more_is_too_large(acme: Organizat
     assert members(acme.scim, id_of(results[0])) == sorted(id_of(result) for result in results[1:])
 
 
+@pytest.mark.scim("rfc/52")
 def test_the_limits_that_are_announced_are_those_that_hold(acme: Organization) -> None:
     announced = ok(acme.scim.get("/ServiceProviderConfig"))["bulk"]
     assert announced["supported"] is True

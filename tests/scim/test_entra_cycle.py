@@ -100,7 +100,7 @@ def test_create_takes_nulls_empty_roles_meta_and_a_top_level_department(acme: Or
     assert not {"addresses", "phoneNumbers", "title", "manager", "roles", "department"} & body.keys()
 
 
-@pytest.mark.scim("entra/update", "rfc/1")
+@pytest.mark.scim("entra/update", "rfc/1", "entra/patch-answers")
 def test_the_default_update_sends_one_capitalised_operation_per_attribute(acme: Organization) -> None:
     body = patch_user(
         acme,
@@ -268,10 +268,15 @@ def test_group_attributes_are_updated_and_answered_with_204(acme: Organization) 
 @pytest.mark.scim("entra/delete", "rfc/27")
 def test_deleting_twice_is_404_and_the_user_name_can_be_created_again(acme: Organization) -> None:
     anna, group_id = create(acme), acme.scim.create_group()
-    for path in (f"/Users/{anna}", f"/Groups/{group_id}"):
+    for path, body in (
+        (f"/Users/{anna}", NEW_PERSON),
+        (f"/Groups/{group_id}", {"schemas": [GROUP], "displayName": "Back"}),
+    ):
         assert acme.scim.delete(path).status_code == 204
         refused(acme.scim.delete(path), 404)
         refused(acme.scim.get(path), 404)
+        refused(acme.scim.put(path, body), 404)
+        refused(acme.scim.patch_operations(path, replace("displayName", "Back")), 404)
     assert found(acme.scim, "/Users", 'userName eq "Test_User@example.com"') == []
     assert create(acme) != anna
 

@@ -40,6 +40,7 @@ def hire(acme: Organization, count: int) -> list[str]:
     return [acme.scim.create_user(f"p{number}@example.com") for number in range(count)]
 
 
+@pytest.mark.scim("rfc/59")
 def test_an_empty_cursor_starts_and_the_last_page_has_no_next_cursor(acme: Organization) -> None:
     people = hire(acme, 5)
     assert walk(acme.scim, count=2) == [people[:2], people[2:4], people[4:]]
@@ -60,6 +61,7 @@ def test_every_page_tells_how_many_match(acme: Organization) -> None:
     )
 
 
+@pytest.mark.scim("rfc/59")
 def test_nobody_is_a_page_without_a_next_cursor(acme: Organization) -> None:
     body = page(acme.scim, filter='userName eq "nobody"')
     assert (body["totalResults"], body["Resources"], "nextCursor" in body) == (0, [], False)
@@ -72,6 +74,7 @@ def test_a_count_of_nothing_gives_the_total_alone(acme: Organization, count: int
     assert (body["totalResults"], body["Resources"], "nextCursor" in body) == (2, [], False)
 
 
+@pytest.mark.scim("rfc/61")
 def test_pages_by_index_stay_the_default_and_carry_no_cursor(acme: Organization) -> None:
     hire(acme, 3)
     body = listed(acme.scim, "/Users", count=2)
@@ -79,6 +82,7 @@ def test_pages_by_index_stay_the_default_and_carry_no_cursor(acme: Organization)
     assert "nextCursor" not in body
 
 
+@pytest.mark.scim("rfc/59")
 def test_who_comes_or_goes_between_pages_moves_nobody_else(acme: Organization) -> None:
     first, second, third, fourth = hire(acme, 4)
     body = page(acme.scim, count=2)
@@ -108,6 +112,7 @@ def test_a_cursor_may_be_used_again(acme: Organization, clock: FakeClock) -> Non
     assert page(acme.scim, cursor=cursor, count=1) == page(acme.scim, cursor=cursor, count=1)
 
 
+@pytest.mark.scim("rfc/60")
 @pytest.mark.parametrize(
     "change",
     [
@@ -127,6 +132,7 @@ def test_a_cursor_serves_no_other_query(acme: Organization, change: dict[str, st
     refused(acme.scim.get("/Users", query_string={**changed, "cursor": cursor}), 400, "invalidCursor")
 
 
+@pytest.mark.scim("rfc/60")
 def test_a_cursor_serves_no_other_endpoint(acme: Organization) -> None:
     hire(acme, 3)
     cursor = page(acme.scim, count=1)["nextCursor"]
@@ -135,6 +141,7 @@ def test_a_cursor_serves_no_other_endpoint(acme: Organization) -> None:
         refused(response, 400, "invalidCursor")
 
 
+@pytest.mark.scim("rfc/62")
 def test_a_cursor_serves_no_other_token_and_no_other_organization(
     acme: Organization, globex: Organization
 ) -> None:
@@ -147,6 +154,7 @@ def test_a_cursor_serves_no_other_token_and_no_other_organization(
         refused(client.get("/Users", query_string={"cursor": cursor, "count": 1}), 400, "invalidCursor")
 
 
+@pytest.mark.scim("rfc/62")
 def test_a_cursor_that_was_touched_is_refused(acme: Organization) -> None:
     hire(acme, 3)
     cursor = page(acme.scim, count=1)["nextCursor"]
@@ -156,6 +164,7 @@ def test_a_cursor_that_was_touched_is_refused(acme: Organization) -> None:
         assert "empty cursor" in refused(response, 400, "invalidCursor")
 
 
+@pytest.mark.scim("rfc/60")
 def test_another_count_is_refused_as_an_invalid_count(acme: Organization) -> None:
     hire(acme, 3)
     cursor = page(acme.scim, count=1)["nextCursor"]
@@ -163,12 +172,14 @@ def test_another_count_is_refused_as_an_invalid_count(acme: Organization) -> Non
     assert "count was 1" in refused(response, 400, "invalidCount")
 
 
+@pytest.mark.scim("rfc/60")
 @pytest.mark.parametrize("count", ["1001", "abc", "1.5"])
 def test_a_count_that_no_page_can_have_is_refused(acme: Organization, count: str) -> None:
     response = acme.scim.get("/Users", query_string={"cursor": "", "count": count})
     refused(response, 400, "invalidCount")
 
 
+@pytest.mark.scim("rfc/60", "rfc/61")
 def test_a_cursor_is_good_for_as_long_as_the_config_says(acme: Organization, clock: FakeClock) -> None:
     hire(acme, 2)
     timeout = ok(acme.scim.get("/ServiceProviderConfig"))["pagination"]["cursorTimeout"]
@@ -182,11 +193,13 @@ def test_a_cursor_is_good_for_as_long_as_the_config_says(acme: Organization, clo
     refused(response, 400, "expiredCursor")
 
 
+@pytest.mark.scim("rfc/60")
 def test_an_index_and_a_cursor_exclude_each_other(acme: Organization) -> None:
     response = acme.scim.get("/Users", query_string={"cursor": "", "startIndex": 1})
     assert "exclude each other" in refused(response, 400, "invalidValue")
 
 
+@pytest.mark.scim("rfc/62")
 def test_a_cursor_needs_a_token_like_everything(acme: Organization) -> None:
     hire(acme, 2)
     cursor = page(acme.scim, count=1)["nextCursor"]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, PATCH_OP, USER
+from app.scim.protocol.constants import BULK_REQUEST, ENTERPRISE_USER, GROUP, PATCH_OP, USER
 from tests.scim.answers import found, listed, members, ok, refused, user
-from tests.support.cast import Organization, json_of
+from tests.support.cast import Organization, ScimClient, json_of
 from tests.support.fakes import FakeClock
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -75,13 +75,29 @@ def test_and_binds_before_or_on_the_database(acme: Organization) -> None:
     assert found(acme.scim, "/Users", grouped) == [lead]
 
 
-@pytest.mark.scim("rfc/21")
+@pytest.mark.scim("rfc/21", "rfc/20", "rfc/61")
 def test_a_page_is_never_longer_than_the_config_says(acme: Organization) -> None:
-    most = ok(acme.scim.get("/ServiceProviderConfig"))["filter"]["maxResults"]
-    people = [{"value": acme.scim.create_user()} for _ in range(3)]
-    assert listed(acme.scim, "/Users", count=most + 1)["itemsPerPage"] == len(people)
+    config = ok(acme.scim.get("/ServiceProviderConfig"))
+    most, usual = config["filter"]["maxResults"], config["pagination"]["defaultPageSize"]
+    assert most == config["pagination"]["maxPageSize"]
+    people = [
+        {"method": "POST", "path": "/Users", "bulkId": str(number), "data": {"userName": f"p{number}"}}
+        for number in range(most)
+    ]
+    ok(acme.scim.post("/Bulk", {"schemas": [BULK_REQUEST], "Operations": people}))
+    acme.scim.create_user()
+    for endpoint in ("/Users", "/"):
+        for query, length in (({}, usual), ({"count": most + 1}, most), ({"filter": "id pr"}, usual)):
+            page = listed(acme.scim, endpoint, attributes="id", **query)
+            assert (page["totalResults"], page["itemsPerPage"]) == (most + 1, length)
+        page = ok(acme.scim.get(endpoint, query_string={"cursor": "", "attributes": "id"}))
+        assert page["itemsPerPage"] == usual
+
+
+@pytest.mark.scim("rfc/21")
+def test_too_many_operations_are_refused(acme: Organization) -> None:
     many = [{"op": "replace", "path": "title", "value": "x"}] * 1001
-    refused(acme.scim.patch_operations(f"/Users/{people[0]['value']}", *many), 400, "tooMany")
+    refused(acme.scim.patch_operations(f"/Users/{acme.scim.create_user()}", *many), 400, "tooMany")
 
 
 @pytest.mark.scim("rfc/22")
@@ -182,8 +198,15 @@ def test_an_answer_is_json_whatever_is_accepted(acme: Organization, accepted: st
 @pytest.mark.scim("rfc/54")
 def test_what_the_config_does_not_support_is_refused(acme: Organization) -> None:
     config = ok(acme.scim.get("/ServiceProviderConfig"))
-    bulk = acme.scim.post("/Bulk", {"Operations": []})
-    assert (bulk.status_code in (404, 501)) != config["bulk"]["supported"]
+    blocks = {name: block for name, block in config.items() if isinstance(block, dict)}
+    refusing = {name for name, block in blocks.items() if block.get("supported") is False}
+    assert refusing == {"changePassword"}
+    token = json_of(acme.api.post("/scim_tokens", {"name": "strict", "tolerances": "strict"}))["token"]
+    strict = ScimClient(acme.app, token, acme.scim.root, acme.scim.content_type)
+    anna = acme.scim.create_user()
+    password = {"op": "replace", "path": "password", "value": "Chosen-by-Anna-7"}
+    refused(strict.patch_operations(f"/Users/{anna}", password), 400, "invalidValue")
+    refused(strict.post("/Users", {**ANNA, "password": "Chosen-by-Anna-7"}), 400, "invalidValue")
     # No type is served that /ResourceTypes does not list.
     refused(acme.scim.get("/Agents"), 404)
 

@@ -34,6 +34,7 @@ def office(acme: Organization) -> Organization:
     return acme
 
 
+@pytest.mark.scim("rfc/42")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
     "members",
@@ -64,6 +65,7 @@ def test_a_search_request_answers_what_the_query_answers(
     assert search(office, endpoint, **members) == listed(office.scim, endpoint, **query)
 
 
+@pytest.mark.scim("rfc/42", "rfc/60")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_search_is_paged_by_cursor_and_its_cursor_serves_the_query_too(
     office: Organization, endpoint: str, clock: FakeClock
@@ -78,6 +80,7 @@ def test_a_search_is_paged_by_cursor_and_its_cursor_serves_the_query_too(
     assert ok(office.scim.get(endpoint, query_string=members)) == second
 
 
+@pytest.mark.scim("rfc/42")
 def test_a_search_without_its_schema_is_refused(acme: Organization) -> None:
     bodies: tuple[Any, ...] = ({}, {"schemas": []}, {"schemas": [USER]}, [])
     for body in bodies:
@@ -95,6 +98,7 @@ def test_a_member_of_the_wrong_type_is_named(acme: Organization, name: str, valu
     assert refused(response, 400, "invalidSyntax").startswith(f"{name} must be ")
 
 
+@pytest.mark.scim("rfc/42", "rfc/2")
 def test_a_wrong_filter_in_a_search_is_an_invalid_filter(acme: Organization) -> None:
     body = {"schemas": [SEARCH_REQUEST], "filter": 'nosuch eq "x"'}
     refused(acme.scim.post("/Users/.search", body), 400, "invalidFilter")
@@ -110,6 +114,7 @@ def test_a_search_needs_a_token_and_a_json_body(acme: Organization, path: str) -
     assert acme.scim.post(path, body, content_type="application/json").status_code == 200
 
 
+@pytest.mark.scim("rfc/43")
 @pytest.mark.parametrize("root", ["", "/"])
 def test_the_root_lists_users_and_then_groups_as_their_endpoints_do(office: Organization, root: str) -> None:
     people = listed(office.scim, "/Users")["Resources"]
@@ -124,12 +129,14 @@ def test_the_root_needs_a_token(acme: Organization) -> None:
         refused(acme.app.test_client().get(root), 401)
 
 
+@pytest.mark.scim("rfc/43", "rfc/49")
 def test_the_root_shows_nothing_of_another_organization(office: Organization, globex: Organization) -> None:
     assert listed(globex.scim, "/")["totalResults"] == 0
     assert listed(globex.scim, "/", sortBy="displayName", filter="id pr")["totalResults"] == 0
     assert ok(globex.scim.get("/", query_string={"cursor": ""}))["totalResults"] == 0
 
 
+@pytest.mark.scim("rfc/43", "rfc/59")
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize(
     "query",
@@ -158,6 +165,7 @@ def test_pages_of_the_root_join_to_the_whole(office: Organization, count: int, q
     assert by_cursor == whole
 
 
+@pytest.mark.scim("rfc/43")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -199,6 +207,7 @@ def test_what_no_type_knows_is_refused_at_the_root(acme: Organization, text: str
     refused(acme.scim.get("/", query_string={"filter": text}), 400, "invalidFilter")
 
 
+@pytest.mark.scim("rfc/43", "rfc/44")
 def test_the_root_is_sorted_across_types(office: Organization) -> None:
     assert names(listed(office.scim, "/", sortBy="displayName")) == ["Ops", "anna", "Sales", "carl", "Bert"]
     # Only users have a userName, so groups come last, and first the other way round.
@@ -211,6 +220,7 @@ def test_the_root_is_sorted_across_types(office: Organization) -> None:
     refused(office.scim.get("/", query_string={"sortBy": "nosuch"}), 400, "invalidValue")
 
 
+@pytest.mark.scim("rfc/43", "rfc/31")
 def test_the_root_projects_each_type_by_its_own_rules(office: Organization) -> None:
     body = listed(office.scim, "/", attributes=f"userName,{GROUP}:displayName,members.value,nosuch")
     anna, sales = body["Resources"][0], body["Resources"][3]
@@ -222,6 +232,7 @@ def test_the_root_projects_each_type_by_its_own_rules(office: Organization) -> N
     refused(office.scim.get("/", query_string=both), 400, "invalidValue")
 
 
+@pytest.mark.scim("rfc/55", "rfc/54")
 @pytest.mark.parametrize("path", ["/Me", "/Me/", "/Me/x/y"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_me_is_not_implemented_and_says_so_to_token_holders_only(

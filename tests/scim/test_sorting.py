@@ -92,6 +92,7 @@ def in_order(path: str, resources: list[dict[str, Any]], *, descending: bool) ->
     return [str(resource["id"]) for resource in (absent + ordered if descending else ordered + absent)]
 
 
+@pytest.mark.scim("rfc/44")
 @pytest.mark.parametrize("path", PATHS)
 def test_any_attribute_orders_a_list_and_every_kind_of_paging_keeps_the_order(
     crowd: Organization, path: str
@@ -121,6 +122,7 @@ def cursor_walk(organization: Organization, query: dict[str, Any]) -> list[str]:
         cursor = page["nextCursor"]
 
 
+@pytest.mark.scim("rfc/44")
 def test_a_sorted_list_is_filtered_and_counted_as_an_unsorted_one(crowd: Organization) -> None:
     query = {"filter": "active eq true", "count": 5}
     plain = listed(crowd.scim, "/Users", **query)
@@ -129,6 +131,7 @@ def test_a_sorted_list_is_filtered_and_counted_as_an_unsorted_one(crowd: Organiz
     assert all(resource["active"] for resource in ordered["Resources"])
 
 
+@pytest.mark.scim("rfc/44")
 def test_without_sort_order_a_list_ascends_and_without_sort_by_the_order_means_nothing(
     crowd: Organization,
 ) -> None:
@@ -137,6 +140,7 @@ def test_without_sort_order_a_list_ascends_and_without_sort_by_the_order_means_n
     assert listed(crowd.scim, "/Users", sortOrder="descending") == listed(crowd.scim, "/Users")
 
 
+@pytest.mark.scim("rfc/44")
 def test_case_decides_only_where_the_attribute_is_case_exact(acme: Organization) -> None:
     for name, external_id in (("b", "b"), ("A", "B"), ("C", "a")):
         acme.scim.create_user(name, externalId=external_id)
@@ -146,6 +150,7 @@ def test_case_decides_only_where_the_attribute_is_case_exact(acme: Organization)
     assert [resource["externalId"] for resource in by_external_id] == ["B", "a", "b"]
 
 
+@pytest.mark.scim("rfc/44")
 def test_groups_are_ordered_by_name_and_by_their_smallest_member(acme: Organization) -> None:
     first, second = acme.scim.create_user(), acme.scim.create_user()
     groups = [acme.scim.create_group(f"{name} group", ids) for name, ids in (("c", [second]), ("b", []))]

@@ -238,6 +238,7 @@ class TestReadOnly:
         ):
             ok(reader.get(path))
 
+    @pytest.mark.scim("rfc/48")
     def test_it_changes_nothing(self, acme: Organization, reader: ScimClient) -> None:
         anna = acme.scim.create_user("anna@example.com")
         group_id = acme.scim.create_group("Team")

@@ -13,9 +13,9 @@ from app.core.ids import edge_id
 from app.directory.credentials import CredentialService
 from app.directory.recognition import ToleranceSetting
 from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, PATCH_OP, USER
-from app.scim.protocol.tolerance_profiles import NAMES
+from app.scim.protocol.tolerance_profiles import NAMES, TOLERANCES
 from app.scim.protocol.tolerances import Tolerances
-from tests.scim.answers import found, listed, members, ok, refused, user
+from tests.scim.answers import found, group, listed, members, ok, refused, user
 from tests.support.cast import Organization, ScimClient, in_organization
 
 PERSON = {"schemas": [USER], "userName": "anna@example.com"}
@@ -220,6 +220,24 @@ def fired(monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str]]:
     return lambda: made[-1].fired
 
 
+@pytest.mark.scim(
+    "okta/create",
+    "okta/group-rename",
+    "okta/password-sync",
+    "okta/authentication",
+    "okta/own-attributes",
+    "entra/create",
+    "entra/flagged-update",
+    "entra/disable",
+    "entra/no-match",
+    "entra/manager",
+    "entra/members",
+    "entra/group-create",
+    "entra/reference-check",
+    "google/provisioning",
+    "onelogin/provisioning",
+    "jumpcloud/provisioning",
+)
 @pytest.mark.parametrize("case", CASES)
 def test_auto_accepts_the_form_and_names_it(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], case: Case
@@ -229,6 +247,7 @@ def test_auto_accepts_the_form_and_names_it(
     assert fired() == {case.name}
 
 
+@pytest.mark.scim("rfc/10")
 @pytest.mark.parametrize("case", CASES)
 def test_strict_refuses_the_form_as_the_rfc_says(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], case: Case
@@ -247,9 +266,11 @@ def test_a_list_enables_just_what_it_names(
 
 
 def test_every_tolerance_has_its_case() -> None:
-    assert {param.values[0].name for param in CASES} | NEVER_REFUSED == NAMES
+    opt_in = {quirk.name for quirk in TOLERANCES if quirk.opt_in}
+    assert {param.values[0].name for param in CASES} | NEVER_REFUSED | opt_in == NAMES
 
 
+@pytest.mark.scim("entra/roles")
 def test_json_text_is_a_role_in_auto_and_text_in_strict(
     world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]]
 ) -> None:
@@ -260,6 +281,66 @@ def test_json_text_is_a_role_in_auto_and_text_in_strict(
     assert fired() == {"json_text_as_object"}
     kept = ok(strict.patch("add", roles, "roles"))
     assert kept["roles"] == roles
+    assert fired() == set()
+
+
+@pytest.mark.scim("entra/patch-answers", "rfc/30")
+@pytest.mark.parametrize("setting", ["auto", "strict"])
+def test_a_patch_of_a_group_answers_the_group_where_that_was_chosen(
+    world: Callable[[ToleranceSetting], World], fired: Callable[[], set[str]], setting: str
+) -> None:
+    plain, chosen = world(setting), world(["group_patch_body"])
+    for name, value in (("displayName", "Renamed"), ("members", [])):
+        silent = plain.patch_group("replace", value, name)
+        assert (silent.status_code, silent.data) == (204, b"")
+        assert fired() == set()
+        # What is already so is answered, too.
+        response = chosen.patch_group("replace", value, name)
+        assert fired() == {"group_patch_body"}
+        assert ok(response) == group(chosen.scim, chosen.group_id)
+        assert response.headers["ETag"] == ok(response)["meta"]["version"] == silent.headers["ETag"]
+    operation = {"op": "replace", "path": "displayName", "value": "World"}
+    path = f"/Groups/{chosen.group_id}"
+    shown = ok(chosen.scim.patch_operations(f"{path}?excludedAttributes=members,meta", operation))
+    assert shown.keys() == {"schemas", "id", "displayName"}
+    shown = ok(chosen.scim.patch_operations(f"{path}?attributes=externalId", operation))
+    assert shown.keys() == {"schemas", "id"}
+    assert fired() == set()
+    refused(chosen.patch_group("replace", "x", "nosuch"), 400, "invalidPath")
+
+
+@pytest.mark.parametrize("setting", ["auto", "strict"])
+def test_members_that_are_nobody_are_left_out_where_that_was_chosen(
+    world: Callable[[ToleranceSetting], World],
+    fired: Callable[[], set[str]],
+    setting: str,
+    globex: Organization,
+) -> None:
+    plain, chosen = world(setting), world(["unknown_members_dropped"])
+    anna, inner = chosen.scim.create_user(), chosen.scim.create_group()
+    foreign, deleted = globex.scim.create_user(), chosen.scim.create_user()
+    chosen.scim.delete(f"/Users/{deleted}")
+    nobody = [{"value": id_} for id_ in ("fake-member-id", BOSS, foreign, deleted)]
+    somebody = [{"value": anna}, {"value": inner, "type": "Group"}]
+    for stranger in nobody:
+        refused(plain.patch_group("add", [stranger, *somebody], "members"), 400, "invalidValue")
+    assert members(chosen.scim, chosen.group_id) == [chosen.user_id]
+    assert chosen.patch_group("add", [*nobody, *somebody], "members").status_code == 204
+    assert fired() == {"unknown_members_dropped"}
+    assert members(chosen.scim, chosen.group_id) == sorted([chosen.user_id, anna, inner])
+    before = group(chosen.scim, chosen.group_id)
+    assert chosen.patch_group("add", nobody, "members").status_code == 204
+    assert group(chosen.scim, chosen.group_id) == before
+    # A list that is replaced is exactly who is left of it.
+    body = {"schemas": [GROUP], "displayName": "Next", "members": [*nobody, {"value": anna}]}
+    made = ok(chosen.scim.post("/Groups", body), 201)
+    assert members(chosen.scim, made["id"]) == [anna]
+    assert chosen.patch_group("replace", nobody, "members").status_code == 204
+    assert members(chosen.scim, chosen.group_id) == []
+    # Somebody of another type than was said is no stranger.
+    mistaken = [{"value": anna, "type": "Group"}]
+    refused(chosen.patch_group("add", mistaken, "members"), 400, "invalidValue")
+    assert chosen.patch_group("add", somebody, "members").status_code == 204
     assert fired() == set()
 
 
@@ -297,6 +378,7 @@ SETTINGS: list[ToleranceSetting] = ["auto", "strict", sorted(NAMES), ["unknown_a
 class TestSafety:
     """What no setting weakens."""
 
+    @pytest.mark.scim("rfc/2")
     def test_an_unknown_name_in_a_filter_or_a_path_is_refused(
         self, world: Callable[[ToleranceSetting], World], setting: ToleranceSetting
     ) -> None:
@@ -323,6 +405,7 @@ class TestSafety:
         sent = world(setting)
         refused(sent.patch_group("replace", {"id": BOSS, "displayName": "X"}), 400, "mutability")
 
+    @pytest.mark.scim("entra/members")
     def test_remove_with_values_never_empties(
         self, world: Callable[[ToleranceSetting], World], setting: ToleranceSetting
     ) -> None:

@@ -109,15 +109,31 @@ def test_every_answer_carries_a_request_id_and_safe_headers(acme: Organization) 
 
 
 @pytest.mark.parametrize(
-    ("path", "media_type"),
+    ("path", "media_type", "mend"),
     [
-        ("/scim/v2/nowhere", "application/scim+json"),
-        ("/api/v1/nowhere", "application/problem+json"),
-        ("/nowhere", "text/html; charset=utf-8"),
+        ("/scim/v2/nowhere", "application/scim+json", "GET /scim/v2/ResourceTypes lists them"),
+        ("/scim/Users", "application/scim+json", "The base URL of this service ends in /scim/v2"),
+        ("/api/v1/nowhere", "application/problem+json", "GET /api/v1/openapi.json"),
+        ("/nowhere", "text/html; charset=utf-8", "Check the address"),
+        ("/nowhere/<b>&", "text/html; charset=utf-8", "/nowhere/&lt;b&gt;&amp;"),
+        ("/scim/v2/" + "x" * 5000, "application/scim+json", "'/scim/v2/" + "x" * 71 + "'."),
     ],
 )
-def test_an_unknown_address_is_answered_in_the_shape_of_its_protocol(
-    acme: Organization, path: str, media_type: str
+def test_an_unknown_address_is_answered_in_the_shape_of_its_protocol_with_the_mend(
+    acme: Organization, path: str, media_type: str, mend: str
 ) -> None:
     response = acme.app.test_client().get(path)
     assert (response.status_code, response.headers["Content-Type"]) == (404, media_type)
+    shown = response.text if response.is_json is False else response.get_json()["detail"]
+    assert "There is nothing at" in shown
+    assert mend in shown
+    assert "URL manually" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/scim/v2/Users", "/api/v1/roles", "/healthz"])
+def test_a_wrong_method_is_answered_with_the_right_ones(acme: Organization, path: str) -> None:
+    response = acme.app.test_client().delete(path)
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"].split(", ")
+    assert "DELETE is not possible at" in response.text
+    assert f"Use {response.headers['Allow']}." in response.text

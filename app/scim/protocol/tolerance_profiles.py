@@ -1,7 +1,8 @@
 """All tolerances on one screen, and which of them a directory's setting enables.
 
-A setting is `auto` (all), `strict` (none) or a list of names. Safety rules are not tolerances: no
-setting lets an unknown name through in a filter, or makes anything but userName match a person.
+A setting is `auto` (all but what is opt-in), `strict` (none) or a list of names. Safety rules are not
+tolerances: no setting lets an unknown name through in a filter, or makes anything but userName match a
+person.
 """
 
 from collections.abc import Sequence
@@ -27,8 +28,10 @@ from app.scim.protocol.tolerated_requests import (
     create_on_no_match,
     echoed_attributes,
     filler_password,
+    group_patch_body,
     object_as_its_value,
     remove_by_value_list,
+    unknown_members_dropped,
     unquoted_version,
 )
 from app.scim.protocol.tolerated_values import (
@@ -74,10 +77,15 @@ TOLERANCES: Final[tuple[Tolerance, ...]] = (
     create_on_no_match,
     bare_token,
     unquoted_version,
+    group_patch_body,
+    unknown_members_dropped,
 )
 NAMES: Final = frozenset(quirk.name for quirk in TOLERANCES)
 
-_PROFILES: Final = {"auto": NAMES, "strict": frozenset[str]()}
+_PROFILES: Final = {
+    "auto": frozenset(quirk.name for quirk in TOLERANCES if not quirk.opt_in),
+    "strict": frozenset[str](),
+}
 
 
 def enabled(setting: str | Sequence[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ class Tolerance:
     """One quirk; called, it mends the odd form, or tells whether it shows.
 
     `form` is what was seen, `strict` what happens without the tolerance, `pinned_by` the name of the
-    test that holds the form.
+    test that holds the form. What is `opt_in` holds only where it was chosen by name.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Tolerance:
     strict: str
     pinned_by: str
     function: Callable[..., Any]
+    opt_in: bool = False
 
     def __call__(self, *arguments: Any) -> Any:
         return self.function(*arguments)
@@ -46,9 +47,13 @@ class Tolerances:
         self.fired: set[str] = set()
         self.ignored: set[str] = set()
 
+    def enables(self, quirk: Tolerance) -> bool:
+        """Ask before looking for a quirk that costs something to see; a yes is no firing."""
+        return quirk.name in self.enabled
+
     def allow(self, quirk: Tolerance) -> bool:
         """Ask where the quirk shows: a yes is a firing."""
-        if quirk.name not in self.enabled:
+        if not self.enables(quirk):
             return False
         self.fired.add(quirk.name)
         return True
@@ -63,11 +68,13 @@ class Tolerances:
         return bool(quirk.function(*arguments)) and self.allow(quirk)
 
 
-def tolerance(vendors: str, *, strict: str, pinned_by: str) -> Callable[[Callable[..., Any]], Tolerance]:
+def tolerance(
+    vendors: str, *, strict: str, pinned_by: str, opt_in: bool = False
+) -> Callable[[Callable[..., Any]], Tolerance]:
     """Make a function the tolerance of its name; its docstring is the form."""
 
     def made(function: Callable[..., Any]) -> Tolerance:
         form = " ".join((function.__doc__ or "").split())
-        return Tolerance(function.__name__, vendors, form, strict, pinned_by, function)
+        return Tolerance(function.__name__, vendors, form, strict, pinned_by, function, opt_in)
 
     return made

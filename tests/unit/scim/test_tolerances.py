@@ -8,7 +8,7 @@ import pytest
 from app import tolerances_page
 from app.scim.protocol.tolerance_profiles import NAMES, TOLERANCES, enabled
 from app.scim.protocol.tolerances import Tolerance, Tolerances
-from app.scim.protocol.tolerated_requests import filler_password
+from app.scim.protocol.tolerated_requests import filler_password, unknown_members_dropped
 from app.scim.protocol.tolerated_values import text_boolean
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,10 @@ def test_the_page_is_the_one_of_the_registry() -> None:
 
 
 def test_a_setting_enables_all_none_or_what_it_lists() -> None:
-    assert enabled("auto") == NAMES
+    opt_in = {quirk.name for quirk in TOLERANCES if quirk.opt_in}
+    assert opt_in == {"group_patch_body", "unknown_members_dropped"}
+    assert enabled("auto") == NAMES - opt_in
+    assert enabled(sorted(NAMES)) == NAMES
     assert enabled("strict") == enabled([]) == enabled("nonsense") == frozenset()
     assert enabled(["text_boolean", "empty_text"]) == {"text_boolean", "empty_text"}
 
@@ -51,6 +54,17 @@ def test_only_a_form_that_was_mended_has_fired() -> None:
     assert tolerances.fired == {"text_boolean"}
     assert not tolerances.allow(filler_password)
     assert tolerances.fired == {"text_boolean"}
+
+
+def test_asking_whether_a_tolerance_is_enabled_fires_nothing() -> None:
+    tolerances = Tolerances({"unknown_members_dropped"})
+    assert tolerances.enables(unknown_members_dropped)
+    assert not tolerances.enables(text_boolean)
+    members = ["a", "b"]
+    assert tolerances.mend(unknown_members_dropped, members, {"b", "a"}) is members
+    assert tolerances.fired == set()
+    assert tolerances.mend(unknown_members_dropped, members, {"b"}) == ["b"]
+    assert tolerances.fired == {"unknown_members_dropped"}
 
 
 def test_nothing_is_tolerated_before_a_credential_says_so() -> None:
