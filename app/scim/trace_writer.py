@@ -6,7 +6,6 @@ in trouble has requests to serve first.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -61,8 +60,6 @@ class TraceWriter:
         rows: dict[str, list[Mapping[str, Any]]] = {}
         for trace in traces:
             rows.setdefault(trace.org_id, []).append(row_of(trace))
-            # Lets a request that waits for the interpreter go first, after each trace and not after a batch.
-            time.sleep(0)
         for org_id, its_rows in rows.items():
             try:
                 self._store(org_id, its_rows)
