@@ -6,6 +6,7 @@ in trouble has requests to serve first.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -38,17 +39,16 @@ class TraceWriter:
         self._store = store
 
     def start(self) -> None:
-        """Write in the background until the process ends, and then what is left.
+        """Write in the background as long as the process lives.
 
-        The thread is no daemon: the interpreter waits for its last flush. It sees by the main thread
-        that the end has come, however the server ends its processes.
+        The thread is a daemon, because a server that is told to stop must not wait for its traces: those
+        of the last half second go with it.
         """
-        threading.Thread(target=self._run, name="usher-traces").start()
+        threading.Thread(target=self._run, name="usher-traces", daemon=True).start()
 
     def _run(self) -> None:
-        main = threading.main_thread()
-        while main.is_alive():
-            main.join(REST_SECONDS)
+        while True:
+            time.sleep(REST_SECONDS)
             self.flush()
 
     def flush(self) -> None:
