@@ -1,4 +1,5 @@
-# Everything Usher needs is installed into .venv from the hash-pinned locks.
+# Everything Usher needs is installed into .venv from the hash-pinned locks. They are complete, so pip
+# resolves nothing (--no-deps): what it would look up by itself has no hash, and moves.
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,12 +13,12 @@ help: ## Show all targets
 
 .venv/run.stamp: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 .PHONY: setup
