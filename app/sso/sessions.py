@@ -1,0 +1,217 @@
+"""Sessions: begun by a sign-in, ended by one function that every way of ending a person goes through.
+
+A session is a row; the browser holds a random secret and nothing else, so what ends the row ends the
+session at its next request on every node. It must not know which protocol signed the person in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from app.core.connection import Row
+from app.core.database import UtcDateTime
+from app.core.errors import NotFoundError
+from app.core.sql import is_one_of
+from app.core.tenancy import ORG_ID, lookups
+from app.core.tokens import Randomness, hash_token, new_token
+from app.core.unit_of_work import UnitOfWork
+from app.sso.events import SessionsEnded
+from app.sso.models_sign_in import sessions
+from app.sso.session_recognition import IDLE, SESSION_LOOKUP
+
+# A session that is used all day ends after this, and the IdP is asked again.
+LIFETIME = timedelta(hours=24)
+PURGE_BATCH = 1_000
+MAX_USER_AGENT = 300
+
+_INSERT = insert(sessions)
+_INSERT_LOOKUP = insert(lookups)
+_DROP_LOOKUP = delete(lookups).where(
+    lookups.c.kind == SESSION_LOOKUP, lookups.c.key_hash == bindparam("hash_")
+)
+_live = (
+    sessions.c.org_id == ORG_ID,
+    sessions.c.ended_at.is_(None),
+    sessions.c.idle_ends_at > bindparam("moment", type_=UtcDateTime()),
+    sessions.c.expires_at > bindparam("moment", type_=UtcDateTime()),
+)
+_HAND_OUT = (
+    update(sessions)
+    .where(*_live, sessions.c.id == bindparam("row_id"), sessions.c.secret_hash == bindparam("code_hash"))
+    .values(secret_hash=bindparam("new_hash"))
+)
+_ending = (
+    update(sessions)
+    .where(*_live)
+    .values(ended_at=bindparam("moment"), end_reason=bindparam("reason"))
+    .returning(sessions.c.id, sessions.c.user_id)
+)
+_of_subject = (
+    sessions.c.connection_id == bindparam("of_connection_id"),
+    sessions.c.name_id == bindparam("of_name_id"),
+)
+_REVOKE = {
+    "session": _ending.where(sessions.c.id == bindparam("row_id")),
+    "own_session": _ending.where(
+        sessions.c.id == bindparam("row_id"), sessions.c.user_id == bindparam("of_user_id")
+    ),
+    "users": _ending.where(is_one_of(sessions.c.user_id, "user_ids")),
+    "connection": _ending.where(sessions.c.connection_id == bindparam("of_connection_id")),
+    "subject": _ending.where(*_of_subject),
+    "subject_session": _ending.where(*_of_subject, sessions.c.session_index == bindparam("of_session_index")),
+}
+_SHOWN = tuple(column for column in sessions.c if column.name != "secret_hash")
+_PAGE = (
+    select(*_SHOWN).where(*_live, sessions.c.id > bindparam("after")).order_by(sessions.c.id)
+)
+_BY_ID = select(*_SHOWN).where(*_live, sessions.c.id == bindparam("id"))
+_OVER = (
+    select(sessions.c.id, sessions.c.secret_hash)
+    .where(sessions.c.org_id == ORG_ID, sessions.c.expires_at <= bindparam("moment"))
+    .order_by(sessions.c.expires_at)
+)
+_HAS_OVER = _OVER.limit(1)
+_SOME_OVER = _OVER.limit(PURGE_BATCH)
+_PURGE = delete(sessions).where(sessions.c.org_id == ORG_ID, is_one_of(sessions.c.id, "ids"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """What a sign-in knows of the session that it begins; `ends_at` is the IdP's own bound, if any."""
+
+    kind: str
+    user_id: str
+    principal_id: str
+    authenticated_at: datetime
+    connection_id: str | None = None
+    identity_id: str | None = None
+    name_id: str | None = None
+    session_index: str | None = None
+    ends_at: datetime | None = None
+    user_agent: str | None = None
+    address: str | None = None
+
+
+class SessionService:
+    def __init__(self, uow: UnitOfWork, randomness: Randomness) -> None:
+        self._uow = uow
+        self._randomness = randomness
+
+    def begin(self, new: NewSession, *, secret: str | None = None) -> tuple[str, str]:
+        """A session and the secret for the browser's cookie.
+
+        With `secret` it is one that waits to be fetched: the secret opens nothing but `hand_out`. The
+        caller holds the principal, so that whoever ends the person waits and then ends this as well.
+        """
+        uow = self._uow
+        session_id = uow.ids.new()
+        given = secret or new_token(SESSION_LOOKUP, self._randomness)
+        latest = uow.now + LIFETIME
+        values = {name: getattr(new, name) for name in NewSession.__slots__ if name != "ends_at"}
+        uow.write(
+            _INSERT,
+            {
+                **values,
+                "id": session_id,
+                "secret_hash": hash_token(given),
+                "created_at": uow.now,
+                "seen_at": uow.now,
+                "idle_ends_at": uow.now + IDLE,
+                "expires_at": latest if new.ends_at is None else min(latest, new.ends_at),
+                "user_agent": (new.user_agent or "")[:MAX_USER_AGENT] or None,
+            },
+        )
+        if secret is None:
+            self._publish(session_id, given)
+        return session_id, given
+
+    def hand_out(self, session_id: str, code: str) -> str | None:
+        """Exchange the code of a waiting session for the secret of the cookie; null if that is over."""
+        uow = self._uow
+        secret = new_token(SESSION_LOOKUP, self._randomness)
+        values = {
+            "row_id": session_id,
+            "code_hash": hash_token(code),
+            "new_hash": hash_token(secret),
+            "moment": uow.now,
+        }
+        if uow.execute(_HAND_OUT, values).rowcount != 1:
+            return None
+        self._publish(session_id, secret)
+        return secret
+
+    def _publish(self, session_id: str, secret: str) -> None:
+        values = {"kind": SESSION_LOOKUP, "key_hash": hash_token(secret), "object_id": session_id}
+        self._uow.write(_INSERT_LOOKUP, values)
+
+    # The one function that ends sessions, by whom or what they belong to.
+
+    def _revoke(self, which: str, reason: str, values: Mapping[str, Any]) -> int:
+        uow = self._uow
+        ended = uow.execute(_REVOKE[which], {**values, "moment": uow.now, "reason": reason}).all()
+        if ended:
+            uow.add(SessionsEnded(reason, tuple(sorted((row.id, row.user_id) for row in ended))))
+        return len(ended)
+
+    def revoke_users(self, user_ids: Sequence[str], reason: str) -> int:
+        """End every session of these people; answers how many there were."""
+        return self._revoke("users", reason, {"user_ids": list(user_ids)})
+
+    def revoke_connection(self, connection_id: str, reason: str) -> int:
+        return self._revoke("connection", reason, {"of_connection_id": connection_id})
+
+    def revoke_subject(
+        self, connection_id: str, name_id: str, session_indexes: Sequence[str], reason: str
+    ) -> int:
+        """End what the IdP's logout names: these sessions of the subject, or all without an index."""
+        subject = {"of_connection_id": connection_id, "of_name_id": name_id}
+        if not session_indexes:
+            return self._revoke("subject", reason, subject)
+        return sum(
+            self._revoke("subject_session", reason, {**subject, "of_session_index": index})
+            for index in session_indexes
+        )
+
+    def revoke(self, session_id: str, reason: str, *, user_id: str | None = None) -> None:
+        """End one session, with `user_id` only one of that person's; raises `NotFoundError`."""
+        if user_id is None:
+            count = self._revoke("session", reason, {"row_id": session_id})
+        else:
+            count = self._revoke("own_session", reason, {"row_id": session_id, "of_user_id": user_id})
+        if count == 0:
+            raise _not_found(session_id)
+
+    def get(self, session_id: str) -> Row:
+        """A live session; raises `NotFoundError`."""
+        row = self._uow.execute(_BY_ID, {"id": session_id, "moment": self._uow.now}).first()
+        if row is None:
+            raise _not_found(session_id)
+        return row
+
+    def page(self, *, after: str, limit: int, user_id: str | None) -> Sequence[Row]:
+        """Up to `limit` live sessions with an id above `after`."""
+        statement = _PAGE.limit(limit)
+        values: dict[str, Any] = {"after": after, "moment": self._uow.now}
+        if user_id is not None:
+            statement = statement.where(sessions.c.user_id == bindparam("user_id"))
+            values["user_id"] = user_id
+        return self._uow.execute(statement, values).all()
+
+    def has_over(self) -> bool:
+        return self._uow.execute(_HAS_OVER, {"moment": self._uow.now}).first() is not None
+
+    def purge(self) -> bool:
+        """Forget sessions that are past their absolute end; answers whether there may be more."""
+        uow = self._uow
+        over = uow.execute(_SOME_OVER, {"moment": uow.now}).all()
+        if over:
+            uow.execute(_PURGE, {"ids": [row.id for row in over]})
+            uow.execute_many(_DROP_LOOKUP, [{"hash_": row.secret_hash} for row in over])
+        return len(over) == PURGE_BATCH
+
+
+def _not_found(session_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no live session with the id {session_id!r}.", code="session_not_found")
