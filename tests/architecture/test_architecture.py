@@ -21,6 +21,7 @@ ALLOWED = {
     "scim": {"core", "directory", "audit", "scim/protocol"},
     "governance": {"core", "directory", "audit"},
     "api": {"core", "directory", "audit", "governance", "scim"},
+    "sso/saml": {"core"},
     "selftest": {"core"},
 }
 # What is wired together and what commands use.
@@ -45,8 +46,8 @@ def modules() -> list[Path]:
 def part_of(dotted: str) -> str:
     """The part that a module such as `app.scim.protocol.patch` belongs to."""
     names = dotted.split(".")[1:]
-    if names[:2] == ["scim", "protocol"]:
-        return "scim/protocol"
+    if names[:2] in (["scim", "protocol"], ["sso", "saml"]):
+        return "/".join(names[:2])
     return names[0] if names else "__init__"
 
 
