@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from app.core.connection import Row
 from app.core.database import UtcDateTime
@@ -24,13 +24,15 @@ from app.sso.session_recognition import IDLE, SESSION_LOOKUP
 
 # A session that is used all day ends after this, and the IdP is asked again.
 LIFETIME = timedelta(hours=24)
-PURGE_BATCH = 1_000
+# So long may a browser take to fetch the session that waits for it.
+CODE_LIFETIME = timedelta(minutes=2)
+CODE = "code"
 MAX_USER_AGENT = 300
 
 _INSERT = insert(sessions)
 _INSERT_LOOKUP = insert(lookups)
-_DROP_LOOKUP = delete(lookups).where(
-    lookups.c.kind == SESSION_LOOKUP, lookups.c.key_hash == bindparam("hash_")
+_OF_SECRET = select(lookups.c.org_id, lookups.c.object_id).where(
+    lookups.c.kind == SESSION_LOOKUP, lookups.c.key_hash == bindparam("key_hash")
 )
 _live = (
     sessions.c.org_id == ORG_ID,
@@ -41,7 +43,7 @@ _live = (
 _HAND_OUT = (
     update(sessions)
     .where(*_live, sessions.c.id == bindparam("row_id"), sessions.c.secret_hash == bindparam("code_hash"))
-    .values(secret_hash=bindparam("new_hash"))
+    .values(secret_hash=bindparam("new_hash"), idle_ends_at=bindparam("new_idle_end"))
 )
 _ending = (
     update(sessions)
@@ -64,18 +66,8 @@ _REVOKE = {
     "subject_session": _ending.where(*_of_subject, sessions.c.session_index == bindparam("of_session_index")),
 }
 _SHOWN = tuple(column for column in sessions.c if column.name != "secret_hash")
-_PAGE = (
-    select(*_SHOWN).where(*_live, sessions.c.id > bindparam("after")).order_by(sessions.c.id)
-)
+_PAGE = select(*_SHOWN).where(*_live, sessions.c.id > bindparam("after")).order_by(sessions.c.id)
 _BY_ID = select(*_SHOWN).where(*_live, sessions.c.id == bindparam("id"))
-_OVER = (
-    select(sessions.c.id, sessions.c.secret_hash)
-    .where(sessions.c.org_id == ORG_ID, sessions.c.expires_at <= bindparam("moment"))
-    .order_by(sessions.c.expires_at)
-)
-_HAS_OVER = _OVER.limit(1)
-_SOME_OVER = _OVER.limit(PURGE_BATCH)
-_PURGE = delete(sessions).where(sessions.c.org_id == ORG_ID, is_one_of(sessions.c.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +92,24 @@ class SessionService:
         self._uow = uow
         self._randomness = randomness
 
-    def begin(self, new: NewSession, *, secret: str | None = None) -> tuple[str, str]:
+    def begin(self, new: NewSession) -> tuple[str, str]:
         """A session and the secret for the browser's cookie.
 
-        With `secret` it is one that waits to be fetched: the secret opens nothing but `hand_out`. The
-        caller holds the principal, so that whoever ends the person waits and then ends this as well.
+        The caller holds the principal, so that whoever ends the person waits and then ends this as well.
         """
+        secret = new_token(SESSION_LOOKUP, self._randomness)
+        session_id = self._insert(new, secret, IDLE)
+        self._publish(session_id, secret)
+        return session_id, secret
+
+    def await_browser(self, new: NewSession) -> tuple[str, str]:
+        """The same for a browser that is yet to prove itself: a session and a code good for `hand_out`."""
+        code = new_token(CODE, self._randomness)
+        return self._insert(new, code, CODE_LIFETIME), code
+
+    def _insert(self, new: NewSession, secret: str, idle: timedelta) -> str:
         uow = self._uow
         session_id = uow.ids.new()
-        given = secret or new_token(SESSION_LOOKUP, self._randomness)
         latest = uow.now + LIFETIME
         values = {name: getattr(new, name) for name in NewSession.__slots__ if name != "ends_at"}
         uow.write(
@@ -116,17 +117,15 @@ class SessionService:
             {
                 **values,
                 "id": session_id,
-                "secret_hash": hash_token(given),
+                "secret_hash": hash_token(secret),
                 "created_at": uow.now,
                 "seen_at": uow.now,
-                "idle_ends_at": uow.now + IDLE,
+                "idle_ends_at": uow.now + idle,
                 "expires_at": latest if new.ends_at is None else min(latest, new.ends_at),
                 "user_agent": (new.user_agent or "")[:MAX_USER_AGENT] or None,
             },
         )
-        if secret is None:
-            self._publish(session_id, given)
-        return session_id, given
+        return session_id
 
     def hand_out(self, session_id: str, code: str) -> str | None:
         """Exchange the code of a waiting session for the secret of the cookie; null if that is over."""
@@ -136,6 +135,7 @@ class SessionService:
             "row_id": session_id,
             "code_hash": hash_token(code),
             "new_hash": hash_token(secret),
+            "new_idle_end": uow.now + IDLE,
             "moment": uow.now,
         }
         if uow.execute(_HAND_OUT, values).rowcount != 1:
@@ -147,9 +147,15 @@ class SessionService:
         values = {"kind": SESSION_LOOKUP, "key_hash": hash_token(secret), "object_id": session_id}
         self._uow.write(_INSERT_LOOKUP, values)
 
-    # The one function that ends sessions, by whom or what they belong to.
+    def presented(self, secret: str | None) -> str | None:
+        """The id of the session behind a cookie, if it is one of the entered organization."""
+        if secret is None:
+            return None
+        row = self._uow.execute_unscoped(_OF_SECRET, {"key_hash": hash_token(secret)}).first()
+        return row.object_id if row is not None and row.org_id == self._uow.org_id else None
 
     def _revoke(self, which: str, reason: str, values: Mapping[str, Any]) -> int:
+        """The one function that ends sessions, whomever or whatever they belong to."""
         uow = self._uow
         ended = uow.execute(_REVOKE[which], {**values, "moment": uow.now, "reason": reason}).all()
         if ended:
@@ -199,18 +205,6 @@ class SessionService:
             statement = statement.where(sessions.c.user_id == bindparam("user_id"))
             values["user_id"] = user_id
         return self._uow.execute(statement, values).all()
-
-    def has_over(self) -> bool:
-        return self._uow.execute(_HAS_OVER, {"moment": self._uow.now}).first() is not None
-
-    def purge(self) -> bool:
-        """Forget sessions that are past their absolute end; answers whether there may be more."""
-        uow = self._uow
-        over = uow.execute(_SOME_OVER, {"moment": uow.now}).all()
-        if over:
-            uow.execute(_PURGE, {"ids": [row.id for row in over]})
-            uow.execute_many(_DROP_LOOKUP, [{"hash_": row.secret_hash} for row in over])
-        return len(over) == PURGE_BATCH
 
 
 def _not_found(session_id: str) -> NotFoundError:
