@@ -5,7 +5,8 @@ change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, update
 
@@ -27,6 +28,7 @@ _INHERIT = (
         active=bindparam("is_active"),
         # The seat is not inherited: the returned person never had one.
         seat_state=None,
+        jit_signed_in_at=None,
         epoch=principals.c.epoch + 1,
     )
 )
@@ -45,6 +47,7 @@ class Principal(NamedTuple):
     models: list[str] | None
     denied_models: list[str]
     permissions: list[str]
+    jit_signed_in_at: datetime | None
 
 
 COLUMNS = [principals.c[name] for name in Principal._fields]
@@ -58,7 +61,9 @@ _STORE = (
 )
 
 
-def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) -> str:
+def take(
+    uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool, by_sign_in: bool = False
+) -> str:
     """The id of the principal for a new user: the tombstone's, if it still owns one, else a fresh one."""
     if tombstone is not None:
         values = {
@@ -79,15 +84,20 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) 
         "models": [],
         "permissions": [],
         "denied_models": [],
+        "jit_signed_in_at": uow.now if by_sign_in else None,
     }
     uow.write(_INSERT, values)
     return user_id
 
 
-def set_access(uow: UnitOfWork, user: Row, *, active: bool, blocked: bool) -> Principal:
-    """Switch the person of a locked user on or off; answers the principal as it is then."""
-    own = (getattr(user, f"principal_{name}") for name in _OWN)
-    principal = Principal(user.principal_id, user.id, *own)._replace(active=active, blocked=blocked)
+def of_user(user: Row) -> Principal:
+    """The principal of a locked user."""
+    return Principal(user.principal_id, user.id, *(getattr(user, f"principal_{name}") for name in _OWN))
+
+
+def set_access(uow: UnitOfWork, user: Row, **changes: Any) -> Principal:
+    """Change what the directory writes of a locked user's person; answers the principal as it is then."""
+    principal = of_user(user)._replace(**changes)
     store(uow, [principal])
     return principal
 

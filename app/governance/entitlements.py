@@ -7,12 +7,14 @@ happen here, in the caller's transaction. Locks go groups, principals, seats, se
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 
-from app.core.batches import batches
+from app.core.batches import BATCH, batches
 from app.core.connection import Row
+from app.core.database import UtcDateTime
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -21,7 +23,7 @@ from app.directory.principals import COLUMNS, Principal
 from app.directory.principals import store as store_principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import group_mappings, seats
-from app.governance.policy import load_policy, load_policy_of
+from app.governance.policy import jit_seats_since, load_policy, load_policy_of
 from app.governance.resolver import NOTHING, Entitlement, Source, resolve
 from app.governance.seat_pool import HOLDING, SeatPool
 
@@ -36,6 +38,21 @@ _MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
     memberships.c.org_id == ORG_ID,
     is_one_of(memberships.c.user_id, "ids"),
     exists().where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == memberships.c.group_id),
+)
+# People who exist only by signing in and have something left from long ago.
+_LAPSED = (
+    select(principals.c.user_id)
+    .where(
+        principals.c.org_id == ORG_ID,
+        principals.c.jit_signed_in_at < bindparam("since", type_=UtcDateTime()),
+        principals.c.active.is_(True),
+        or_(
+            principals.c.role_id.is_not(None),
+            and_(principals.c.seat_state.is_not(None), principals.c.seat_state != "released"),
+        ),
+    )
+    .order_by(principals.c.jit_signed_in_at)
+    .limit(bindparam("count"))
 )
 _SEATS = select(seats).where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
 _EMPTY_SEAT = (
@@ -81,11 +98,15 @@ class EntitlementService:
         self._uow = uow
         self._pool = pool
 
-    def refresh(self, user_ids: Iterable[str]) -> None:
-        """Decide again for these people and make it so; unchanged people cost no write."""
+    def refresh(self, user_ids: Iterable[str], *, signing_in: bool = False) -> None:
+        """Decide again for these people and make it so; unchanged people cost no write.
+
+        `signing_in` is said at their sign-in, for the mappings that wait for one.
+        """
         for batch in batches(sorted(set(user_ids))):
             rows = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)})
-            self._apply(self._decide([Principal._make(row) for row in rows]))
+            people = [Principal._make(row) for row in rows]
+            self._apply(self._decide(people, signing_in=signing_in))
 
     def withdraw(self, person: Principal) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
@@ -114,19 +135,35 @@ class EntitlementService:
         row = self._uow.execute(_PEOPLE, {"ids": [user_id]}).one()
         return self._decide([Principal._make(row)])[0]
 
-    def _decide(self, people: Sequence[Principal]) -> list[Decision]:
+    def has_lapsed(self) -> bool:
+        return bool(self._lapsed(1))
+
+    def release_lapsed(self) -> bool:
+        """Take the seats of who exists only by signing in and has not for long; answers whether of all."""
+        lapsed = self._lapsed(BATCH)
+        self.refresh(lapsed)
+        return len(lapsed) == BATCH
+
+    def _lapsed(self, count: int) -> list[str]:
+        values = {"since": jit_seats_since(self._uow), "count": count}
+        return self._uow.execute(_LAPSED, values).scalars()
+
+    def _decide(self, people: Sequence[Principal], *, signing_in: bool = False) -> list[Decision]:
         user_ids = [person.user_id for person in people]
         policy = load_policy(self._uow)
         groups = self._mapped_groups(user_ids)
         found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
+        by_sign_in = [person for person in people if person.jit_signed_in_at is not None]
+        since = jit_seats_since(self._uow) if by_sign_in else None
         decisions = []
         for person in people:
             seat = found.get(person.user_id)
             entitlement = NOTHING
-            if person.active:
+            if person.active and not _has_lapsed(person, since):
                 manual_role_id = seat.manual_role_id if seat is not None else None
                 mine = frozenset(groups.get(person.user_id, ()))
-                entitlement = resolve(policy, mine, manual_role_id)
+                signed_in = mine if signing_in else _seated_by(seat)
+                entitlement = resolve(policy, mine, manual_role_id, signed_in)
             decisions.append(Decision(person, seat, entitlement))
         return decisions
 
@@ -196,6 +233,17 @@ class EntitlementService:
             "since": seat.since if seat is not None and seat.state == state else self._uow.now,
             "waiting_rank": entitlement.waiting_rank,
         }
+
+
+def _has_lapsed(person: Principal, since: datetime | None) -> bool:
+    signed_in_at = person.jit_signed_in_at
+    return signed_in_at is not None and since is not None and signed_in_at < since
+
+
+def _seated_by(seat: Row | None) -> frozenset[str]:
+    """The groups that give the seat already: who has signed in for one need not do so again."""
+    sources = seat.sources if seat is not None else ()
+    return frozenset(source["group_id"] for source in sources if source["type"] == "group")
 
 
 def source_dict(source: Source) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Reads an organization's roles and ordered mappings as values for the resolver."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, select
 
@@ -42,6 +43,7 @@ _POLICY_OF = _POLICY.where(
 _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
 )
+_JIT_SEAT_DAYS = select(organizations.c.jit_seat_days).where(organizations.c.org_id == ORG_ID)
 _LOCK_MAPPINGS = select(organizations.c.org_id).where(organizations.c.org_id == ORG_ID).with_for_update()
 _IS_MAPPED = (
     select(group_mappings.c.id)
@@ -91,6 +93,11 @@ def _policy(rows: Sequence[Row]) -> Policy:
         roles={row.id: _role(row) for row in rows},
         ceiling=_ceiling(rows[0].ceiling),
     )
+
+
+def jit_seats_since(uow: UnitOfWork) -> datetime:
+    """Who exists only by signing in has no seat if they last did so before this."""
+    return uow.now - timedelta(days=uow.execute(_JIT_SEAT_DAYS).scalar_one())
 
 
 def lock_mappings(uow: UnitOfWork) -> None:

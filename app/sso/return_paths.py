@@ -1,4 +1,4 @@
-"""Where a sign-in may lead: a path of this server, never anywhere else. Pure.
+r"""Where a sign-in may lead: a path of this server, never anywhere else. Pure.
 
 Browsers read `//host`, `/\\host` and paths with tabs or line breaks in them as other hosts; no spelling that
 one of them might read so is let through.
