@@ -31,6 +31,8 @@ from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
+from app.directory.organizations import OrganizationService
+from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
@@ -43,6 +45,10 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.sso import events as sso
+from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
+from app.sso.leftovers import Leftovers
+from app.sso.sessions import SessionService
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -69,6 +75,7 @@ class Container:
     scim_rate: ScimRate
     api_rate: ApiRate
     traces: TraceWriter
+    unproved_traces: UnprovedTraces
 
     def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
         self.settings = settings
@@ -89,6 +96,9 @@ class Container:
             per_second=settings.api_per_second * share,
             burst=2 * settings.api_per_second * share,
             ticks=time.monotonic,
+        )
+        self.unproved_traces = UnprovedTraces(
+            per_second=UNPROVED_PER_SECOND, burst=UNPROVED_AT_ONCE, ticks=time.monotonic
         )
         self.traces = TraceWriter(TraceQueue(LOST_TRACES.inc), self._store_traces)
 
@@ -158,6 +168,24 @@ def _decide_everybody(services: Services, event: directory.OrganizationUpdated) 
         services.get(MappingService).decide_everybody()
 
 
+def _end_sessions(services: Services, event: directory.AccessEvent) -> None:
+    services.get(SessionService).revoke_users([event.id], event.action)
+
+
+def _end_sessions_of_seatless(services: Services, event: governance.EntitlementsChanged) -> None:
+    lost = [change.user_id for change in event.changes if change.takes_everything]
+    if lost and services.get(OrganizationService).current().end_sessions_on_group_loss:
+        services.get(SessionService).revoke_users(lost, "seat.released")
+
+
+def _decide_signed_in(services: Services, event: sso.UserSignedIn) -> None:
+    services.get(EntitlementService).refresh([event.id], signing_in=True)
+
+
+def _decide_adopted(services: Services, event: directory.UserAdopted) -> None:
+    services.get(EntitlementService).refresh([event.id])
+
+
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
     services.get(EntitlementService).withdraw(event.principal)
 
@@ -180,10 +208,13 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
     directory.OrganizationUpdated: (_decide_everybody,),
-    directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (_end_sessions, _withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (_end_sessions, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
+    directory.UserAdopted: (_decide_adopted,),
     directory.MembersChanged: (_decide_members,),
+    governance.EntitlementsChanged: (_end_sessions_of_seatless,),
+    sso.UserSignedIn: (_decide_signed_in,),
 }
 
 
@@ -223,6 +254,16 @@ JOBS = (
         "idempotency.purge",
         is_due=lambda services: services.get(IdempotencyStore).has_old(),
         run=lambda services: services.get(IdempotencyStore).purge(),
+    ),
+    Job(
+        "jit_seats.lapse",
+        is_due=lambda services: services.get(EntitlementService).has_lapsed(),
+        run=lambda services: services.get(EntitlementService).release_lapsed(),
+    ),
+    Job(
+        "sso.purge",
+        is_due=lambda services: services.get(Leftovers).has_old(),
+        run=lambda services: services.get(Leftovers).purge(),
     ),
     Job(
         "scim_requests.purge",

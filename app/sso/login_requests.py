@@ -6,11 +6,12 @@ cookie of which only the hash is kept. Where to go afterwards stands in the row,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, insert, select, update
 
 from app.core.connection import Row
+from app.core.database import UtcDateTime
 from app.core.ids import is_uuid
 from app.core.tenancy import ORG_ID
 from app.core.tokens import Randomness, hash_token, new_token
@@ -42,6 +43,17 @@ _CONSUME = (
         session_id=bindparam("new_session_id"),
         expires_at=bindparam("new_expires_at"),
     )
+)
+_BOUNCES = (
+    select(login_requests.c.bounces)
+    .where(
+        login_requests.c.org_id == ORG_ID,
+        login_requests.c.connection_id == bindparam("connection_id"),
+        login_requests.c.browser_hash == bindparam("browser"),
+        login_requests.c.expires_at > bindparam("moment", type_=UtcDateTime()),
+    )
+    .order_by(login_requests.c.created_at.desc())
+    .limit(1)
 )
 _REDEEM = (
     update(login_requests)
@@ -85,6 +97,16 @@ class LoginRequests:
             "expires_at": uow.now + CODE_LIFETIME,
         }
         return self._insert(connection_id, handle, browser, return_to, answered)
+
+    @property
+    def now(self) -> datetime:
+        return self._uow.now
+
+    def bounces(self, connection_id: str, browser: str) -> int:
+        """How often this browser's last login here, if it is not long over, had begun anew."""
+        values = {"connection_id": connection_id, "browser": hash_token(browser), "moment": self._uow.now}
+        count: int | None = self._uow.execute(_BOUNCES, values).scalar_one_or_none()
+        return count or 0
 
     def _insert(
         self, connection_id: str, handle: str, browser: str, return_to: str, more: Mapping[str, object]
@@ -136,6 +158,11 @@ class LoginRequests:
         login_id, _, secret = code.partition(".")
         row = self._find(connection_id, login_id)
         return None if row is None or row.session_id is None else (row, secret)
+
+    def is_bound(self, login: Row, browser: str) -> bool:
+        """Whether this is the browser that began the login."""
+        is_same: bool = login.browser_hash == hash_token(browser)
+        return is_same
 
     def redeem(self, login_id: str, browser: str) -> bool:
         """Let the browser that began the login fetch its session, once."""

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     CONNECTION_OFF = "connection_off"
     NOT_A_TESTER = "not_a_tester"
     ASSERTION_REPLAYED = "assertion_replayed"
+    LOGOUT_REPLAYED = "logout_replayed"
     UNSOLICITED = "unsolicited"
     UNSOLICITED_TOO_OLD = "unsolicited_too_old"
     BOUNCE_LOOP = "bounce_loop"
@@ -58,6 +59,7 @@ _HINTS: Mapping[Reason, str] = {
     "to optional.",
     Reason.ASSERTION_REPLAYED: "The same answer was posted twice: somebody reloaded the page of the "
     "identity provider, or it was stolen. Start the sign-in again.",
+    Reason.LOGOUT_REPLAYED: "The same logout request came twice; it was obeyed the first time.",
     Reason.UNSOLICITED: "The identity provider answered unasked (its dashboard tile). Start from the "
     "connection's login_url, or set idp_initiated to bounce.",
     Reason.UNSOLICITED_TOO_OLD: "The unasked answer is older than five minutes; start again from the tile.",

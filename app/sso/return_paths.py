@@ -13,8 +13,9 @@ MAX_LENGTH = 2_048
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
-def safe_path(text: str | None) -> str:
-    """`text` if it is a path of this server, else `HOME`."""
+def safe_path(text: str | None, base_url: str) -> str:
+    """`text` if it is a path of this server, with or without its root before it, else `HOME`."""
+    text = (text or "").removeprefix(base_url)
     if not text or len(text) > MAX_LENGTH or not _PATH.fullmatch(text):
         return HOME
     # An encoded second slash is harmless to browsers, but not to a proxy that decodes before it redirects.

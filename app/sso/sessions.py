@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.core.connection import Row
 from app.core.database import UtcDateTime
@@ -63,7 +63,11 @@ _REVOKE = {
     "users": _ending.where(is_one_of(sessions.c.user_id, "user_ids")),
     "connection": _ending.where(sessions.c.connection_id == bindparam("of_connection_id")),
     "subject": _ending.where(*_of_subject),
-    "subject_session": _ending.where(*_of_subject, sessions.c.session_index == bindparam("of_session_index")),
+    # Where the IdP gave no index at the sign-in, any index of the subject means the session.
+    "subject_session": _ending.where(
+        *_of_subject,
+        or_(sessions.c.session_index == bindparam("of_session_index"), sessions.c.session_index.is_(None)),
+    ),
 }
 _SHOWN = tuple(column for column in sessions.c if column.name != "secret_hash")
 _PAGE = select(*_SHOWN).where(*_live, sessions.c.id > bindparam("after")).order_by(sessions.c.id)
@@ -189,6 +193,10 @@ class SessionService:
             count = self._revoke("own_session", reason, {"row_id": session_id, "of_user_id": user_id})
         if count == 0:
             raise _not_found(session_id)
+
+    def replace(self, session_id: str) -> None:
+        """A browser has one session: a new one ends the one before."""
+        self._revoke("session", "replaced", {"row_id": session_id})
 
     def get(self, session_id: str) -> Row:
         """A live session; raises `NotFoundError`."""
