@@ -41,6 +41,9 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.sso.domain_checks import DomainChecks
+from app.sso.domains import DomainService
+from app.sso.ownership import DomainOwnership
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -107,6 +110,12 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     ),
     RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
     TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
+    # sso
+    DomainOwnership: lambda s: DomainOwnership(s.uow),
+    DomainService: lambda s: DomainService(
+        s.uow, s.get(DomainOwnership), s.container.environment.randomness, s.container.urls.host
+    ),
+    DomainChecks: lambda s: DomainChecks(s.uow, s.get(DomainService), s.container.environment.txt_resolver),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

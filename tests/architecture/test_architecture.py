@@ -33,6 +33,7 @@ OUTERMOST = {
     "building",
     "serving",
     "cli",
+    "cli_domains",
     "cli_scim",
     "cli_serve",
     "cli_session",
