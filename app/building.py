@@ -10,10 +10,10 @@ from app.audit.feed import AuditFeed
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.audit.sequencer import Sequencer
+from app.building_sign_in import SIGN_IN
 from app.core.cursors import Cursors
 from app.core.rate_limit import ApiRate, ScimRate
 from app.core.readiness import Readiness
-from app.core.tokens import Randomness
 from app.core.urls import PublicUrls
 from app.directory.credential_expiry import CredentialExpiry
 from app.directory.credentials import CredentialService
@@ -29,7 +29,6 @@ from app.governance.mappings import MappingService
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
-from app.governance.standing import StandingReader
 from app.scim.milestones import Milestones
 from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
@@ -43,20 +42,9 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
-from app.sso.asserted_people import AssertedPeople
-from app.sso.disclosure import Disclosure, UnprovedTraces
-from app.sso.identities import IdentityService
-from app.sso.leftovers import Leftovers
-from app.sso.login_requests import LoginRequests
+from app.sso.domain_checks import DomainChecks
+from app.sso.domains import DomainService
 from app.sso.ownership import DomainOwnership
-from app.sso.routes_cookies import Cookies
-from app.sso.session_recognition import SessionRecognition
-from app.sso.session_views import SessionViews
-from app.sso.sessions import SessionService
-from app.sso.sign_in import SignInService
-from app.sso.single_logout import SingleLogout
-from app.sso.traces import LoginTraces
-from app.sso.trusted_connections import TrustedConnections
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -91,7 +79,6 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     LimitService: lambda s: LimitService(
         s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
     ),
-    StandingReader: lambda s: StandingReader(s.uow),
     ExplainService: lambda s: ExplainService(
         s.uow,
         s.get(DirectoryQueries),
@@ -125,33 +112,12 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
     TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
     # sso
-    Randomness: lambda s: s.container.environment.randomness,
-    Cookies: lambda s: Cookies(s.container.settings.base_url),
-    Disclosure: lambda s: Disclosure(is_development=not s.container.settings.is_production),
-    UnprovedTraces: lambda s: s.container.unproved_traces,
-    SessionRecognition: lambda s: SessionRecognition(s.uow),
-    SessionService: lambda s: SessionService(s.uow, s.container.environment.randomness),
-    SessionViews: lambda s: SessionViews(
-        s.get(StandingReader).role_name, s.get(StandingReader).waiting_place
-    ),
-    LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
-    LoginTraces: lambda s: LoginTraces(s.uow),
-    Leftovers: lambda s: Leftovers(s.uow),
     DomainOwnership: lambda s: DomainOwnership(s.uow),
-    TrustedConnections: lambda s: TrustedConnections(s.uow, s.container.settings.base_url),
-    IdentityService: lambda s: IdentityService(s.uow),
-    AssertedPeople: lambda s: AssertedPeople(s.uow, s.get(UserService), s.get(GroupService)),
-    SignInService: lambda s: SignInService(
-        s.uow,
-        requests=s.get(LoginRequests),
-        ownership=s.get(DomainOwnership),
-        identities=s.get(IdentityService),
-        users=s.get(UserService),
-        people=s.get(AssertedPeople),
-        sessions=s.get(SessionService),
-        base_url=s.container.settings.base_url,
+    DomainService: lambda s: DomainService(
+        s.uow, s.get(DomainOwnership), s.container.environment.randomness, s.container.urls.host
     ),
-    SingleLogout: lambda s: SingleLogout(s.uow, s.get(TrustedConnections), s.get(SessionService)),
+    DomainChecks: lambda s: DomainChecks(s.uow, s.get(DomainService), s.container.environment.txt_resolver),
+    **SIGN_IN,
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

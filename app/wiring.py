@@ -47,8 +47,10 @@ from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
+from app.sso.domain_checks import DomainChecks
 from app.sso.leftovers import Leftovers
 from app.sso.sessions import SessionService
+from app.sso.txt_records import DnsTxtResolver, TxtResolver
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -57,11 +59,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What tests replace: time, ids and randomness."""
+    """What tests replace: time, ids, randomness and what others publish."""
 
     clock: Clock = field(default_factory=SystemClock)
     ids: IdFactory = field(default_factory=Uuid7Factory)
     randomness: Randomness = field(default_factory=SystemRandomness)
+    txt_resolver: TxtResolver = field(default_factory=DnsTxtResolver)
 
 
 class Container:
@@ -249,6 +252,11 @@ JOBS = (
         "credential.expiry",
         is_due=lambda services: services.get(CredentialExpiry).has_due(),
         run=_give_notices,
+    ),
+    Job(
+        "domain.checks",
+        is_due=lambda services: services.get(DomainChecks).has_due(),
+        run=lambda services: services.get(DomainChecks).run_due(),
     ),
     Job(
         "idempotency.purge",

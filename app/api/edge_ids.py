@@ -16,6 +16,8 @@ SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
 API_KEY = "apikey"
 EVENT = "evt"
 SCIM_REQUEST = "scimreq"
+DOMAIN = "domain"
+CONNECTION = "conn"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -26,6 +28,8 @@ PATH_IDS = {
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,
+    "domain_id": DOMAIN,
+    "connection_id": CONNECTION,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -34,6 +38,8 @@ _LOGGED = {
     "group": ("group", GROUP),
     "role": ("role", ROLE),
     "org": ("organization", ORGANIZATION),
+    "domain": ("domain", DOMAIN),
+    "connection": ("connection", CONNECTION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
 }

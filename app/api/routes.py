@@ -8,6 +8,7 @@ from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
+from app.api.routes_domains import domains
 from app.api.routes_endpoint import json_response, to_json, view_of
 from app.api.routes_groups import groups
 from app.api.routes_limits import limits
@@ -42,6 +43,7 @@ RESOURCES = (
     limits,
     audit,
     scim_requests,
+    domains,
     credentials,
     description,
 )

@@ -9,6 +9,7 @@ ADMIN = "admin"
 DIRECTORY_READ = "directory:read"
 GOVERNANCE_READ = "governance:read"
 GOVERNANCE_WRITE = "governance:write"
+SSO_WRITE = "sso:write"
 SPEND_AUTHORIZE = "spend:authorize"
 AUDIT_READ = "audit:read"
 
@@ -17,7 +18,7 @@ SCOPES = (
     DIRECTORY_READ,
     GOVERNANCE_READ,
     GOVERNANCE_WRITE,
-    "sso:write",
+    SSO_WRITE,
     SPEND_AUTHORIZE,
     "usage:write",
     "analytics:read",

@@ -1,7 +1,9 @@
 """What an organization sets up for single sign-on, as tables: domains, connections, certificates.
 
 Who owns a verified domain is said by `lookups` alone (kind `captured_domain`), which can hold a name
-once; a domain's `state` says how its proof stands. What signing in leaves behind is in `models_sign_in`.
+once; a domain's `state` says how its proof stands. A second organization that proves control puts down
+`disputed_domain`: neither may write the other's rows, so look-ups are where the two meet.
+What signing in leaves behind is in `models_sign_in`.
 The other look-ups of this part are `connection` (keyed by its id, because its URLs come without an
 organization), `relay_handle` (one login), `session` (the cookie) and `break_glass_code`.
 """
@@ -24,8 +26,8 @@ from app.directory.models import one_of
 
 DOMAIN_STATES = ("pending", "verified", "grace", "lapsed", "disputed")
 PROOFS = ("dns", "operator")
-# What a look at the record told: `unseen` is published, but not everywhere yet.
-CHECK_OUTCOMES = ("present", "unseen", "absent", "unknown")
+# What a look at the record told, see `domain_states`.
+LOOKS = ("present", "published", "absent", "unknown")
 PROTOCOLS = ("saml",)
 MODES = ("off", "test", "optional", "enforced")
 IDP_INITIATED = ("refuse", "bounce", "accept")
@@ -96,6 +98,8 @@ domains = scoped_table(
     Column("id", Id, primary_key=True),
     # The ASCII form.
     Column("name", String(253), nullable=False),
+    # SHA-256 of the name, as in `lookups`.
+    Column("name_hash", String(64), nullable=False),
     Column("state", String(8), nullable=False),
     # Stands in public DNS, so it is kept as it is.
     Column("token", String(32), nullable=False),
@@ -105,7 +109,7 @@ domains = scoped_table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("verified_at", UtcDateTime),
     Column("checked_at", UtcDateTime),
-    Column("outcome", String(8)),
+    Column("look", String(16)),
     # When the worker looks next; null when it has given up or need not look.
     Column("due_at", UtcDateTime),
     # Since when, and in how many looks, the record of a verified domain has been absent.
@@ -115,10 +119,12 @@ domains = scoped_table(
     Column("state_ends_at", UtcDateTime),
     # Before this, no new dispute after a lost one.
     Column("disputable_at", UtcDateTime),
+    # How many sign-ins of other organizations with addresses of this domain were refused.
+    Column("refused_elsewhere", Integer, nullable=False),
     ForeignKeyConstraint(["org_id", "connection_id"], ["connections.org_id", "connections.id"]),
     CheckConstraint(one_of("state", DOMAIN_STATES), name="state"),
     CheckConstraint(one_of("proof", PROOFS), name="proof"),
-    CheckConstraint(one_of("outcome", CHECK_OUTCOMES), name="outcome"),
+    CheckConstraint(one_of("look", LOOKS), name="look"),
 )
 Index("uq_domains_name", domains.c.org_id, domains.c.name, unique=True)
 Index(

@@ -70,7 +70,7 @@ def show_session() -> Response:
 def show_me() -> Response:
     """The person's own page: who they are here, their seat, and where else they are signed in."""
     person = require_signed_in()
-    rows = service(SessionService).page(after="", limit=MAX_SHOWN, user_id=person.user_id)
+    rows = service(SessionService).page(limit=MAX_SHOWN, user_id=person.user_id)
     hidden = {FIELD: csrf_token()}
     name, address = person.display_name or person.user_name, person.email or person.user_name
     parts: list[str] = [

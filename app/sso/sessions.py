@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.errors import NotFoundError
+from app.core.ids import FIRST_ID
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import Randomness, hash_token, new_token
@@ -205,7 +206,7 @@ class SessionService:
             raise _not_found(session_id)
         return row
 
-    def page(self, *, after: str, limit: int, user_id: str | None) -> Sequence[Row]:
+    def page(self, *, after: str = FIRST_ID, limit: int, user_id: str | None) -> Sequence[Row]:
         """Up to `limit` live sessions with an id above `after`."""
         statement = _PAGE.limit(limit)
         values: dict[str, Any] = {"after": after, "moment": self._uow.now}

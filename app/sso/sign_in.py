@@ -25,8 +25,8 @@ from app.sso.models_sign_in import consumed_assertions
 from app.sso.ownership import DomainOwnership, Holder, Ownership
 from app.sso.refusals import Bounced, Reason, SignInRefusedError, Step
 from app.sso.return_paths import safe_path
+from app.sso.saml.assertion import CLOCK_SKEW, Assertion
 from app.sso.saml.attributes import Profile
-from app.sso.saml.response import CLOCK_SKEW, Assertion
 from app.sso.sessions import NewSession, SessionService
 from app.sso.trusted_connections import TrustedConnection
 

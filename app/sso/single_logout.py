@@ -13,9 +13,9 @@ from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.sso.models_sign_in import consumed_assertions, identities, sessions
 from app.sso.refusals import Reason, SignInRefusedError, Step
+from app.sso.saml.assertion import CLOCK_SKEW
 from app.sso.saml.authn_request import request_id
 from app.sso.saml.logout import LogoutRequest, LogoutResponse
-from app.sso.saml.response import CLOCK_SKEW
 from app.sso.sessions import SessionService
 from app.sso.trusted_connections import Outgoing, TrustedConnection, TrustedConnections
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from app.core.connection import Row
 from app.core.errors import NotFoundError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.tenancy import ORG_ID, lookups
@@ -13,9 +12,9 @@ from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.sso.models import certificates, connections
 from app.sso.refusals import Reason, SignInRefusedError, Step
-from app.sso.saml.certificates import Certificate, SpKey
+from app.sso.saml.assertion import Expectation, SignaturePolicy
+from app.sso.saml.certificates import SpKey, load_certificate
 from app.sso.saml.logout import LogoutExpectation
-from app.sso.saml.response import Expectation, SignaturePolicy
 from app.sso.saml.sp_metadata import ServiceProvider
 
 _OWNER = select(lookups.c.org_id).where(
@@ -99,7 +98,7 @@ class TrustedConnections:
         rows = uow.execute(_CERTIFICATES, {"connection_id": connection_id}).all()
         provider = self._provider(connection_id)
         trusted = tuple(
-            _certificate(item) for item in rows if item.side == "idp" and item.use != "encryption"
+            load_certificate(item.pem) for item in rows if item.side == "idp" and item.use != "encryption"
         )
         return TrustedConnection(
             id=row.id,
@@ -135,9 +134,3 @@ class TrustedConnections:
 
 
 _POLICIES = {"any": "either", "assertion": "assertion", "response": "response", "both": "response"}
-
-
-def _certificate(row: Row) -> Certificate:
-    return Certificate(
-        row.pem, row.fingerprint, row.subject, row.key_type, row.key_bits, row.not_before, row.expires_at
-    )

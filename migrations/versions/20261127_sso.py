@@ -113,6 +113,7 @@ def _domains() -> None:
         sa.Column("org_id", ID, nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("name_hash", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=False),
         sa.Column("proof", sa.String(length=8), nullable=True),
@@ -120,14 +121,15 @@ def _domains() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("outcome", sa.String(length=8), nullable=True),
+        sa.Column("look", sa.String(length=16), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("absent_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("absences", sa.Integer(), nullable=False),
         sa.Column("state_ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disputable_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_elsewhere", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "outcome IN ('present', 'unseen', 'absent', 'unknown')", name=op.f("ck_domains_outcome")
+            "look IN ('present', 'published', 'absent', 'unknown')", name=op.f("ck_domains_look")
         ),
         sa.CheckConstraint("proof IN ('dns', 'operator')", name=op.f("ck_domains_proof")),
         sa.CheckConstraint(

@@ -12,17 +12,16 @@ from lxml import etree
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
-from app.core.database import metadata
 from app.core.ids import edge_id
-from app.core.tenancy import lookups
+from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import hash_token
-from app.sso.models import certificates, connections, domains
+from app.sso.domains import DomainService
+from app.sso.models import certificates, connections
 from app.sso.saml.certificates import load_certificate
 from tests.support.cast import Organization, in_organization
-from tests.support.saml_idp import Answer, KeyPair, Scene, encode, key_pair
+from tests.support.saml_idp import KeyPair, Scene, encode, key_pair
 
 _numbers = itertools.count(1)
-DOMAIN = "acme.example"
 
 
 @dataclass
@@ -96,15 +95,64 @@ class SignOn:
     def set(self, **columns: Any) -> None:
         """Change the connection's row."""
         with in_organization(self.organization.app, self.organization.id) as services:
-            statement = (
-                update(connections)
-                .where(
-                    connections.c.org_id == self.organization.id, connections.c.id == self.connection_id
-                )
-                .values(**columns)
-            )
-            _run(services, statement)
+            mine = (connections.c.org_id == ORG_ID, connections.c.id == self.connection_id)
+            services.uow.execute(update(connections).where(*mine).values(**columns))
             services.commit()
+
+
+def sign_on(organization: Organization, domain: str | None = None, **columns: Any) -> SignOn:
+    """A connection with a verified domain of its own; `columns` differ from the usual connection."""
+    name = domain or f"acme-{next(_numbers)}.example"
+    made = SignOn(organization, "", name)
+    with in_organization(organization.app, organization.id) as services:
+        services.get(DomainService).verify_by_operator(name)
+        made.connection_id = services.uow.ids.new()
+        now = services.uow.now
+        values = {
+            "id": made.connection_id,
+            "name": "Test",
+            "protocol": "saml",
+            "mode": "optional",
+            "idp_entity_id": made.entity_id,
+            "sso_url": "https://idp.example/sso",
+            "sso_binding": "redirect",
+            "wants_signed_requests": False,
+            "signed": "any",
+            "idp_initiated": "bounce",
+            "jit": True,
+            "attributes": {},
+            "testers": [],
+            "refuse_expired_certificates": False,
+            "configuration_hash": "0" * 64,
+            "created_at": now,
+            "changed_at": now,
+        }
+        services.uow.execute(insert(connections), {**values, **columns})
+        found = load_certificate(made.idp.certificate_pem)
+        certificate = {
+            "id": services.uow.ids.new(),
+            "connection_id": made.connection_id,
+            "side": "idp",
+            "use": "both",
+            "state": "current",
+            "pem": found.pem,
+            "fingerprint": found.fingerprint,
+            "subject": found.subject,
+            "key_type": found.key_type,
+            "key_bits": found.key_bits,
+            "not_before": found.not_before,
+            "expires_at": found.not_after,
+            "created_at": now,
+        }
+        services.uow.execute(insert(certificates), certificate)
+        lookup = {
+            "kind": "connection",
+            "key_hash": hash_token(made.connection_id),
+            "object_id": made.connection_id,
+        }
+        services.uow.execute(insert(lookups), lookup)
+        services.commit()
+    return made
 
 
 def session_of(browser: FlaskClient) -> TestResponse:

@@ -20,7 +20,7 @@ class EdgeId(fields.String):
 
     def __init__(self, prefix: str, **options: Any) -> None:
         example = edge_id(prefix, "0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e")
-        super().__init__(metadata={"example": example}, **options)
+        super().__init__(metadata={"example": example, **options.pop("metadata", {})}, **options)
         self.prefix = prefix
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
