@@ -21,6 +21,7 @@ from app.sso.sign_in import SignInService
 from app.sso.single_logout import SingleLogout
 from app.sso.traces import LoginTraces
 from app.sso.trusted_connections import TrustedConnections
+from app.sso.universal_logout import UniversalLogout
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -52,5 +53,6 @@ SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
         sessions=s.get(SessionService),
         base_url=s.container.settings.base_url,
     ),
+    UniversalLogout: lambda s: UniversalLogout(s.uow, s.get(SessionService)),
     SingleLogout: lambda s: SingleLogout(s.uow, s.get(TrustedConnections), s.get(SessionService)),
 }

@@ -20,6 +20,7 @@ from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
+from app.cli_sso import sso
 from app.core.errors import UsherError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.names import SLUG
@@ -67,6 +68,7 @@ cli.add_command(worker)
 cli.add_command(scim)
 cli.add_command(domain)
 cli.add_command(selftest)
+cli.add_command(sso)
 
 
 @cli.group()

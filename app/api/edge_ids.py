@@ -18,6 +18,8 @@ EVENT = "evt"
 SCIM_REQUEST = "scimreq"
 DOMAIN = "domain"
 CONNECTION = "conn"
+SESSION = "sess"
+LOGIN_TRACE = "trace"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -30,6 +32,7 @@ PATH_IDS = {
     "scim_request_id": SCIM_REQUEST,
     "domain_id": DOMAIN,
     "connection_id": CONNECTION,
+    "session_id": SESSION,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -40,6 +43,7 @@ _LOGGED = {
     "org": ("organization", ORGANIZATION),
     "domain": ("domain", DOMAIN),
     "connection": ("connection", CONNECTION),
+    "session": ("session", SESSION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
 }

@@ -12,11 +12,13 @@ from app.api.routes_domains import domains
 from app.api.routes_endpoint import json_response, to_json, view_of
 from app.api.routes_groups import groups
 from app.api.routes_limits import limits
+from app.api.routes_login_traces import login_traces
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
+from app.api.routes_sessions import sessions
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
 
@@ -44,6 +46,8 @@ RESOURCES = (
     audit,
     scim_requests,
     domains,
+    login_traces,
+    sessions,
     credentials,
     description,
 )

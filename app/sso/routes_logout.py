@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, request
 
+from app.core.errors import UnauthenticatedError
 from app.sso.login_requests import LoginRequests
 from app.sso.refusals import SignInRefusedError
 from app.sso.routes_messages import form_fields, pause, send
@@ -12,6 +13,7 @@ from app.sso.saml.reasons import RefusedError
 from app.sso.session_recognition import SignedIn
 from app.sso.single_logout import SingleLogout
 from app.sso.trusted_connections import TrustedConnection, TrustedConnections
+from app.sso.universal_logout import UniversalLogout
 from app.web.context import service
 from app.web.transaction import writes
 
@@ -34,6 +36,18 @@ def take_logout(connection_id: str) -> Response:
     if answer is None:
         return page("Signed out", "You are signed out.")
     return send(answer, received.relay_state)
+
+
+@blueprint.post("/saml/<connection_id>/universal_logout")
+def end_everywhere(connection_id: str) -> Response:
+    """Okta's Universal Logout: end every session of a person at once."""
+    connection = service(TrustedConnections).enter(connection_id)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise UnauthenticatedError("Send a JWT as bearer token.")
+    address = connection.provider.slo_url.removesuffix("slo") + "universal_logout"
+    service(UniversalLogout).revoke(connection, address, token.strip(), request.get_data())
+    return Response(status=204)
 
 
 def lead_to_idp(person: SignedIn) -> Response | None:

@@ -6,11 +6,12 @@ transaction of its own, says the rest to the administrator.
 
 from collections.abc import Callable
 
+from app.sso.answers import Answer
 from app.sso.disclosure import Disclosure, UnprovedTraces
 from app.sso.ownership import DomainOwnership, Holder
 from app.sso.redaction import redacted
 from app.sso.refusals import Refusal, SignInPageError
-from app.sso.sign_in import Answer, DomainRefusedError, SignInService
+from app.sso.sign_in import DomainRefusedError, SignInService
 from app.sso.traces import Attempt, LoginTraces
 from app.sso.trusted_connections import TrustedConnection
 from app.web.context import Services, service, state

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 from app.core.context import Actor
 from app.core.ids import edge_id
 from app.core.tokens import Randomness, new_token
+from app.sso.answers import Accepted, Answer, Client
 from app.sso.login_requests import LoginRequests
 from app.sso.refusals import Bounced, Reason, SignInRefusedError, Step
 from app.sso.return_paths import safe_path
@@ -23,7 +24,7 @@ from app.sso.saml.bindings import read_acs_form
 from app.sso.saml.reasons import RefusedError
 from app.sso.saml.response import verify
 from app.sso.sessions import SessionService
-from app.sso.sign_in import Accepted, Answer, Client, SignInService
+from app.sso.sign_in import SignInService
 from app.sso.traces import Attempt, LoginTraces
 from app.sso.trusted_connections import Outgoing, TrustedConnections
 from app.web.context import identify, service, state

@@ -4,7 +4,6 @@ What the assertion says was judged before, outside any transaction that writes. 
 request and its browser, spent, and turned into a person, a seat and a session, all in one transaction.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import bindparam, select
@@ -16,9 +15,10 @@ from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.directory.users import UserService
 from app.sso.addresses import EmailAddress, InvalidEmailError, parse_email
+from app.sso.answers import Accepted, Answer, Client, claim_of, told_of, why_not
 from app.sso.asserted_people import AssertedPeople, Told
 from app.sso.events import UserSignedIn
-from app.sso.identities import Claim, Found, IdentityService
+from app.sso.identities import Found, IdentityService
 from app.sso.login_requests import LoginRequests, code_of
 from app.sso.models import connections
 from app.sso.models_sign_in import consumed_assertions
@@ -26,7 +26,6 @@ from app.sso.ownership import DomainOwnership, Holder, Ownership
 from app.sso.refusals import Bounced, Reason, SignInRefusedError, Step
 from app.sso.return_paths import safe_path
 from app.sso.saml.assertion import CLOCK_SKEW, Assertion
-from app.sso.saml.attributes import Profile
 from app.sso.sessions import NewSession, SessionService
 from app.sso.trusted_connections import TrustedConnection
 
@@ -40,36 +39,6 @@ _MODE = (
     .with_for_update(read=True)
 )
 _SPEND = upsert(consumed_assertions).on_conflict_do_nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The browser that brought the answer; `secret` is what binds it, if it was sent along."""
-
-    secret: str | None
-    fresh_secret: str
-    user_agent: str | None
-    address: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response that both verifiers believe, with what its claims mean."""
-
-    connection: TrustedConnection
-    assertion: Assertion
-    profile: Profile
-    relay_state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A session waits for its browser, which fetches it with `code`; `groups` says what became of them."""
-
-    code: str
-    session_id: str
-    user_id: str
-    groups: str
 
 
 class DomainRefusedError(SignInRefusedError):
@@ -118,7 +87,7 @@ class SignInService:
         email = self._email(answer)
         self._require_tester(connection, email)
         is_open_to_new = self._require_domains(answer, email)
-        told = _told(answer, email)
+        told = told_of(answer, email)
         user, identity_id, counted = self._person(answer, email, told, is_open_to_new=is_open_to_new)
         session_id, code = self._sessions.await_browser(
             NewSession(
@@ -138,7 +107,7 @@ class SignInService:
         login_id = self._answered(answer, request, client, session_id)
         data = {"connection_id": connection.id, "session_id": session_id}
         self._uow.add(UserSignedIn(user.id, data))
-        groups = f"{len(told.groups or ())} groups" if counted else _why_not(told)
+        groups = f"{len(told.groups or ())} groups" if counted else why_not(told)
         return Accepted(code_of(login_id, code), session_id, user.id, groups)
 
     def spend_refused(self, answer: Answer) -> None:
@@ -250,7 +219,7 @@ class SignInService:
         self, answer: Answer, email: EmailAddress, told: Told, *, is_open_to_new: bool
     ) -> tuple[Row, str, bool]:
         """The person, locked, their identity, and whether the assertion's groups count."""
-        claim = _claim(answer, email)
+        claim = claim_of(answer, email)
         found = self._identities.find(claim)
         is_new = found is None
         if found is None:
@@ -278,32 +247,3 @@ class SignInService:
         if not self._requests.consume(request.id, session_id):
             raise SignInRefusedError(Reason.REQUEST_CONSUMED, Step.REQUEST, received=request.request_id)
         return str(request.id)
-
-
-def _claim(answer: Answer, email: EmailAddress) -> Claim:
-    assertion, subject = answer.assertion, answer.profile.stable_id
-    return Claim(
-        connection_id=answer.connection.id,
-        subject=subject,
-        subject_source="name_id" if subject == assertion.name_id else "attribute",
-        name_id=assertion.name_id,
-        name_id_format=assertion.name_id_format,
-        email=email,
-    )
-
-
-def _told(answer: Answer, email: EmailAddress) -> Told:
-    profile, name_id = answer.profile, answer.assertion.name_id
-    return Told(
-        # As the IdP's provisioning would call them.
-        user_name=name_id if "@" in name_id else email.raw,
-        email=email.raw,
-        first_name=profile.first_name,
-        last_name=profile.last_name,
-        display_name=profile.display_name,
-        groups=profile.groups,
-    )
-
-
-def _why_not(told: Told) -> str:
-    return "groups unknown" if told.groups is None else "groups come from provisioning"

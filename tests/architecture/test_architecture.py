@@ -38,6 +38,7 @@ OUTERMOST = {
     "cli_scim",
     "cli_serve",
     "cli_session",
+    "cli_sso",
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
 

@@ -81,8 +81,8 @@ def test_a_provisioned_person_is_found_by_external_id_name_or_address(
     }
     for name, subject in (("external", "00u7"), ("named", "00u8"), ("addressed", "00u9")):
         email = f"{name}@{door.domain}"
-        told = {"attributes": {"email": (email,), "user_id": (subject,)}}
-        assert user_of(acme, door.sign_in(email, **told)) == people[name]
+        told = {"email": (email,), "user_id": (subject,)}
+        assert user_of(acme, door.sign_in(email, attributes=told)) == people[name]
 
 
 def test_a_name_and_an_address_of_two_people_are_refused(door: SignOn, acme: Organization) -> None:
