@@ -8,8 +8,10 @@ from app.directory.groups import GroupService
 from app.directory.users import UserService
 from app.governance.standing import StandingReader
 from app.sso.asserted_people import AssertedPeople
+from app.sso.connections import ConnectionService
 from app.sso.disclosure import Disclosure, UnprovedTraces
 from app.sso.identities import IdentityService
+from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
 from app.sso.login_requests import LoginRequests
 from app.sso.ownership import DomainOwnership
@@ -19,6 +21,7 @@ from app.sso.session_views import SessionViews
 from app.sso.sessions import SessionService
 from app.sso.sign_in import SignInService
 from app.sso.single_logout import SingleLogout
+from app.sso.sp_keys import SpKeys
 from app.sso.traces import LoginTraces
 from app.sso.trusted_connections import TrustedConnections
 from app.sso.universal_logout import UniversalLogout
@@ -40,7 +43,9 @@ SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
     LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
     LoginTraces: lambda s: LoginTraces(s.uow),
     Leftovers: lambda s: Leftovers(s.uow),
-    TrustedConnections: lambda s: TrustedConnections(s.uow, s.container.settings.base_url),
+    TrustedConnections: lambda s: TrustedConnections(
+        s.uow, s.get(ConnectionService), s.get(IdpCertificates), s.get(SpKeys), s.container.urls
+    ),
     IdentityService: lambda s: IdentityService(s.uow),
     AssertedPeople: lambda s: AssertedPeople(s.uow, s.get(UserService), s.get(GroupService)),
     SignInService: lambda s: SignInService(

@@ -4,7 +4,7 @@ from app.core.errors import TooManyRequestsError
 from app.core.rate_limit import RateLimiter
 
 # Traces of messages that nobody has proved to come from the IdP, for each connection and process.
-UNPROVED_PER_SECOND, UNPROVED_AT_ONCE = 1, 120
+UNPROVED_PER_SECOND, UNPROVED_AT_ONCE = 0.1, 1_000
 
 
 class UnprovedTraces(RateLimiter):

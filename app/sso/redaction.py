@@ -11,7 +11,7 @@ from app.sso.saml.reasons import RefusedError
 
 # A larger one is nobody's honest message, and would only cost time and room.
 MAX_ENCODED = 98_304
-MAX_SHOWN = 65_536
+MAX_SHOWN = 32_768
 # Elements whose text names servers, rules and keys, which are public.
 _KEPT = frozenset(
     {

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from app.sso.answers import Answer
 from app.sso.disclosure import Disclosure, UnprovedTraces
+from app.sso.metadata_polls import MetadataPolls
 from app.sso.ownership import DomainOwnership, Holder
 from app.sso.redaction import redacted
 from app.sso.refusals import Refusal, SignInPageError
+from app.sso.saml.reasons import ReasonCode
 from app.sso.sign_in import DomainRefusedError, SignInService
 from app.sso.traces import Attempt, LoginTraces
 from app.sso.trusted_connections import TrustedConnection
@@ -52,6 +54,9 @@ def _note(
     def note(services: Services) -> None:
         services.uow.enter(connection.org_id)
         services.get(LoginTraces).add(attempt)
+        if refusal.reason is ReasonCode.CERTIFICATE_UNKNOWN:
+            # The IdP may have changed its key; its metadata says so.
+            services.get(MetadataPolls).ask_now(connection.id)
         if answer is not None:
             services.get(SignInService).spend_refused(answer)
 

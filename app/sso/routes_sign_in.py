@@ -64,7 +64,7 @@ def begin_login(connection_id: str) -> Response:
         acs_url=connection.provider.acs_url,
         issued_at=requests.now,
     ).xml()
-    key = connection.signing_key if connection.signs_requests else None
+    key = service(TrustedConnections).signing_key(connection) if connection.signs_requests else None
     asked = Outgoing(connection.sso_binding, connection.sso_url, "SAMLRequest", message, key)
     response = send(asked, started.relay_state)
     service(Cookies).give(response, BROWSER, browser)

@@ -105,7 +105,11 @@ class SignInService:
             )
         )
         login_id = self._answered(answer, request, client, session_id)
-        data = {"connection_id": connection.id, "session_id": session_id}
+        data = {
+            "connection_id": connection.id,
+            "session_id": session_id,
+            "configuration_hash": connection.configuration_hash,
+        }
         self._uow.add(UserSignedIn(user.id, data))
         groups = f"{len(told.groups or ())} groups" if counted else why_not(told)
         return Accepted(code_of(login_id, code), session_id, user.id, groups)

@@ -51,7 +51,7 @@ class SingleLogout:
         if subject is None:
             return None
         connection = self._connections.get(subject.connection_id)
-        if connection.slo_url is None or connection.signing_key is None:
+        if connection.slo_url is None:
             return None
         message = LogoutRequest(
             id=request_id(uow.ids.new()),
@@ -63,7 +63,7 @@ class SingleLogout:
             session_indexes=(subject.session_index,) if subject.session_index else (),
             not_on_or_after=uow.now + CLOCK_SKEW,
         )
-        return _outgoing(connection, connection.slo_url, "SAMLRequest", message.xml())
+        return self._outgoing(connection, connection.slo_url, "SAMLRequest", message.xml())
 
     def obey(self, connection: TrustedConnection, request: LogoutRequest) -> Outgoing | None:
         """End what a believed request names; answers the response, null where there is no place for it."""
@@ -88,8 +88,10 @@ class SingleLogout:
             issued_at=uow.now,
             in_response_to=request.id,
         )
-        return _outgoing(connection, connection.slo_response_url, "SAMLResponse", message.xml())
+        return self._outgoing(connection, connection.slo_response_url, "SAMLResponse", message.xml())
 
-
-def _outgoing(connection: TrustedConnection, destination: str, parameter: str, xml: bytes) -> Outgoing:
-    return Outgoing(connection.slo_binding, destination, parameter, xml, connection.signing_key)
+    def _outgoing(
+        self, connection: TrustedConnection, destination: str, parameter: str, xml: bytes
+    ) -> Outgoing:
+        key = self._connections.signing_key(connection)
+        return Outgoing(connection.slo_binding, destination, parameter, xml, key)

@@ -3,46 +3,39 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
-
-from app.core.errors import NotFoundError
-from app.core.ids import edge_id, parse_edge_id
-from app.core.tenancy import ORG_ID, lookups
-from app.core.tokens import hash_token
+from app.core.connection import Row
+from app.core.ids import parse_edge_id
 from app.core.unit_of_work import UnitOfWork
-from app.sso.models import certificates, connections
+from app.core.urls import PublicUrls
+from app.sso.connections import ConnectionService
+from app.sso.idp_certificates import IdpCertificates
 from app.sso.refusals import Reason, SignInRefusedError, Step
 from app.sso.saml.assertion import Expectation, SignaturePolicy
 from app.sso.saml.certificates import SpKey, load_certificate
 from app.sso.saml.logout import LogoutExpectation
 from app.sso.saml.sp_metadata import ServiceProvider
+from app.sso.sp_keys import SpKeys
 
-_OWNER = select(lookups.c.org_id).where(
-    lookups.c.kind == "connection", lookups.c.key_hash == bindparam("key_hash")
-)
-_CONNECTION = select(connections).where(connections.c.org_id == ORG_ID, connections.c.id == bindparam("id"))
-_CERTIFICATES = (
-    select(certificates)
-    .where(certificates.c.org_id == ORG_ID, certificates.c.connection_id == bindparam("connection_id"))
-    .order_by(certificates.c.created_at.desc(), certificates.c.id.desc())
-)
+_POLICIES = {
+    "any": SignaturePolicy.EITHER,
+    "assertion": SignaturePolicy.ASSERTION,
+    "response": SignaturePolicy.RESPONSE,
+    "both": SignaturePolicy.BOTH,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedConnection:
-    """`attributes` are our names of values to the IdP's; `testers` are folded addresses.
-
-    `signing_key` is our current key, whether or not requests are to be signed by it.
-    """
+    """`attributes` are our names of values to the IdP's; `testers` are folded addresses."""
 
     id: str
     org_id: str
-    name: str
     mode: str
     idp_initiated: str
     jit: bool
     attributes: Mapping[str, str]
     testers: Sequence[str]
+    configuration_hash: str
     provider: ServiceProvider
     sso_url: str
     sso_binding: str
@@ -50,7 +43,6 @@ class TrustedConnection:
     slo_binding: str | None
     slo_response_url: str | None
     signs_requests: bool
-    signing_key: SpKey | None
     expectation: Expectation
 
     def require_on(self) -> None:
@@ -75,40 +67,43 @@ class Outgoing:
 
 
 class TrustedConnections:
-    def __init__(self, uow: UnitOfWork, base_url: str) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        service: ConnectionService,
+        certificates: IdpCertificates,
+        sp_keys: SpKeys,
+        urls: PublicUrls,
+    ) -> None:
         self._uow = uow
-        self._base_url = base_url
+        self._service = service
+        self._certificates = certificates
+        self._sp_keys = sp_keys
+        self._urls = urls
 
     def enter(self, text: str) -> TrustedConnection:
         """Enter the organization of the connection in a URL; raises `NotFoundError`."""
-        uow = self._uow
-        connection_id = parse_edge_id("conn", text)
-        found = uow.execute_unscoped(_OWNER, {"key_hash": hash_token(connection_id)}).first()
-        if found is None:
-            raise NotFoundError("There is no such connection.")
-        uow.enter(found.org_id)
-        return self.get(connection_id)
+        return self._trusted(self._service.enter(parse_edge_id("conn", text)))
 
     def get(self, connection_id: str) -> TrustedConnection:
         """A connection of the entered organization; raises `NotFoundError`."""
-        uow = self._uow
-        row = uow.execute(_CONNECTION, {"id": connection_id}).first()
-        if row is None:
-            raise NotFoundError("There is no such connection.")
-        rows = uow.execute(_CERTIFICATES, {"connection_id": connection_id}).all()
-        provider = self._provider(connection_id)
-        trusted = tuple(
-            load_certificate(item.pem) for item in rows if item.side == "idp" and item.use != "encryption"
-        )
+        return self._trusted(self._service.row(connection_id))
+
+    def signing_key(self, connection: TrustedConnection) -> SpKey:
+        return self._sp_keys.signing_key(connection.id)
+
+    def _trusted(self, row: Row) -> TrustedConnection:
+        certificates = self._certificates.of([row.id])[row.id]
+        provider = ServiceProvider(*(self._urls.saml(row.id, end) for end in ("metadata", "acs", "slo")))
         return TrustedConnection(
             id=row.id,
-            org_id=uow.org_id,
-            name=row.name,
+            org_id=row.org_id,
             mode=row.mode,
             idp_initiated=row.idp_initiated,
             jit=row.jit,
             attributes=row.attributes,
             testers=row.testers,
+            configuration_hash=row.configuration_hash,
             provider=provider,
             sso_url=row.sso_url,
             sso_binding=row.sso_binding,
@@ -116,21 +111,13 @@ class TrustedConnections:
             slo_binding=row.slo_binding,
             slo_response_url=row.slo_response_url or row.slo_url,
             signs_requests=row.wants_signed_requests,
-            signing_key=None,
             expectation=Expectation(
                 idp_entity_id=row.idp_entity_id,
-                certificates=trusted,
+                certificates=tuple(load_certificate(found.pem) for found in certificates),
                 sp_entity_id=provider.entity_id,
                 acs_url=provider.acs_url,
-                decryption_keys=(),
-                signature_policy=SignaturePolicy(_POLICIES[row.signed]),
+                decryption_keys=tuple(self._sp_keys.decryption_keys(row.id)),
+                signature_policy=_POLICIES[row.signed],
                 refuse_expired_certificates=row.refuse_expired_certificates,
             ),
         )
-
-    def _provider(self, connection_id: str) -> ServiceProvider:
-        root = f"{self._base_url}/sso/saml/{edge_id('conn', connection_id)}"
-        return ServiceProvider(f"{root}/metadata", f"{root}/acs", f"{root}/slo")
-
-
-_POLICIES = {"any": "either", "assertion": "assertion", "response": "response", "both": "response"}

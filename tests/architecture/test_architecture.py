@@ -32,6 +32,7 @@ OUTERMOST = {
     "wiring",
     "building",
     "building_sign_in",
+    "handlers_sign_in",
     "serving",
     "cli",
     "cli_domains",

@@ -7,7 +7,7 @@ is the only thing asked of the system, and only the first time.
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,7 @@ $metadata['{entity_id}'] = [
     'privatekey' => '{key}.key',
     'certificate' => '{key}.crt',
     'auth' => 'people',
+    'validate.authnrequest' => true,
     'NameIDFormat' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
     'simplesaml.nameidattribute' => 'email',
     'authproc' => [3 => [
@@ -82,18 +83,22 @@ $metadata['{entity_id}'] = [
     {next}
 ];
 """
+_KEY = (
+    "['type' => 'X509Certificate', 'signing' => true, 'encryption' => true,"
+    " 'X509Certificate' => '{certificate}']"
+)
 _REMOTE = """<?php
 $metadata['{entity_id}'] = [
     'AssertionConsumerService' => '{acs}',
     'SingleLogoutService' => '{slo}',
     'NameIDFormat' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
     'simplesaml.nameidattribute' => 'email',
-    'certData' => '{certificate}',
+    'keys' => [{keys}],
     'assertion.encryption' => {encrypted},
     'sharedkey_algorithm' => 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
     'saml20.sign.assertion' => true,
     'saml20.sign.response' => true,
-    'validate.authnrequest' => {validated},
+    'validate.authnrequest' => true,
     'validate.logout' => true,
     'sign.logout' => true,
 ];
@@ -137,17 +142,15 @@ class SimpleSamlPhp:
         )
         self._write("saml20-idp-hosted", _HOSTED.format(entity_id=self.entity_id, key=name, next=coming))
 
-    def trust(self, entity_id: str, *, acs: str, slo: str, certificate: str, encrypted: bool) -> None:
+    def trust(
+        self, entity_id: str, *, acs: str, slo: str, certificates: Sequence[str], encrypted: bool
+    ) -> None:
+        """Know us by these certificates, and encrypt for the first."""
+        keys = ", ".join(_KEY.format(certificate="".join(pem.splitlines()[1:-1])) for pem in certificates)
+        encrypt = "true" if encrypted else "false"
         self._write(
             "saml20-sp-remote",
-            _REMOTE.format(
-                entity_id=entity_id,
-                acs=acs,
-                slo=slo,
-                certificate="".join(certificate.splitlines()[1:-1]),
-                encrypted="true" if encrypted else "false",
-                validated="true",
-            ),
+            _REMOTE.format(entity_id=entity_id, acs=acs, slo=slo, keys=keys, encrypted=encrypt),
         )
 
     def _write(self, name: str, text: str) -> None:

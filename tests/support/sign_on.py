@@ -9,16 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask.testing import FlaskClient
 from lxml import etree
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from app.core.ids import edge_id
-from app.core.tenancy import ORG_ID, lookups
-from app.core.tokens import hash_token
+from app.core.tenancy import ORG_ID
 from app.sso.domains import DomainService
-from app.sso.models import certificates, connections
-from app.sso.saml.certificates import load_certificate
-from tests.support.cast import Organization, in_organization
+from app.sso.models import connections
+from tests.support.cast import Organization, in_organization, json_of
 from tests.support.saml_idp import KeyPair, Scene, encode, key_pair
 
 _numbers = itertools.count(1)
@@ -100,58 +98,24 @@ class SignOn:
             services.commit()
 
 
-def sign_on(organization: Organization, domain: str | None = None, **columns: Any) -> SignOn:
-    """A connection with a verified domain of its own; `columns` differ from the usual connection."""
-    name = domain or f"acme-{next(_numbers)}.example"
+def sign_on(organization: Organization, domain: str | None = None, **fields: Any) -> SignOn:
+    """A connection with a verified domain of its own; `fields` differ from the usual connection."""
+    name = domain or f"people-{next(_numbers)}.example"
     made = SignOn(organization, "", name)
     with in_organization(organization.app, organization.id) as services:
         services.get(DomainService).verify_by_operator(name)
-        made.connection_id = services.uow.ids.new()
-        now = services.uow.now
-        values = {
-            "id": made.connection_id,
-            "name": "Test",
-            "protocol": "saml",
-            "mode": "optional",
-            "idp_entity_id": made.entity_id,
-            "sso_url": "https://idp.example/sso",
-            "sso_binding": "redirect",
-            "wants_signed_requests": False,
-            "signed": "any",
-            "idp_initiated": "bounce",
-            "jit": True,
-            "attributes": {},
-            "testers": [],
-            "refuse_expired_certificates": False,
-            "configuration_hash": "0" * 64,
-            "created_at": now,
-            "changed_at": now,
-        }
-        services.uow.execute(insert(connections), {**values, **columns})
-        found = load_certificate(made.idp.certificate_pem)
-        certificate = {
-            "id": services.uow.ids.new(),
-            "connection_id": made.connection_id,
-            "side": "idp",
-            "use": "both",
-            "state": "current",
-            "pem": found.pem,
-            "fingerprint": found.fingerprint,
-            "subject": found.subject,
-            "key_type": found.key_type,
-            "key_bits": found.key_bits,
-            "not_before": found.not_before,
-            "expires_at": found.not_after,
-            "created_at": now,
-        }
-        services.uow.execute(insert(certificates), certificate)
-        lookup = {
-            "kind": "connection",
-            "key_hash": hash_token(made.connection_id),
-            "object_id": made.connection_id,
-        }
-        services.uow.execute(insert(lookups), lookup)
         services.commit()
+    usual = {
+        "name": "Test",
+        "idp_entity_id": made.entity_id,
+        "sso_url": "https://idp.example/sso",
+        "certificates": [made.idp.certificate_pem],
+        "mode": "optional",
+        "jit": True,
+    }
+    response = organization.api.post("/connections", {**usual, **fields})
+    assert response.status_code == 201, response.text
+    made.connection_id = json_of(response)["id"].removeprefix("conn_")
     return made
 
 

@@ -17,6 +17,7 @@ class SignaturePolicy(StrEnum):
     EITHER = "either"
     ASSERTION = "assertion"
     RESPONSE = "response"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def _believable(
     assertion: Element,
 ) -> SignedSubtree:
     """The assertion as its own signature covers it, else as that of the response does."""
+    if policy is SignaturePolicy.BOTH and (own is None or response is None):
+        raise RefusedError(ReasonCode.SIGNATURE_MISSING, Step.SIGNATURE, expected=policy.value)
     if own is not None and (response is not None or policy is not SignaturePolicy.RESPONSE):
         return own
     if response is not None and policy is not SignaturePolicy.ASSERTION:

@@ -22,6 +22,9 @@ from app.sso.saml.reasons import ReasonCode, RefusedError, Step
 _TIMES = ("NotBefore", "NotOnOrAfter")
 _CONFIRMATIONS = "/saml:Subject/saml:SubjectConfirmation"
 
+_WANTS_ASSERTION = (SignaturePolicy.ASSERTION, SignaturePolicy.BOTH)
+_WANTS_RESPONSE = (SignaturePolicy.RESPONSE, SignaturePolicy.BOTH)
+
 
 class _Response(OneLogin_Saml2_Response):  # type: ignore[misc]  # The library has no types.
     """The library's judge over trees that are already parsed and decrypted."""
@@ -114,8 +117,8 @@ def _settings(certificates: Sequence[Certificate], expectation: Expectation) -> 
             "x509certMulti": {"signing": [certificate.pem for certificate in certificates]},
         },
         "security": {
-            "wantAssertionsSigned": expectation.signature_policy is SignaturePolicy.ASSERTION,
-            "wantMessagesSigned": expectation.signature_policy is SignaturePolicy.RESPONSE,
+            "wantAssertionsSigned": expectation.signature_policy in _WANTS_ASSERTION,
+            "wantMessagesSigned": expectation.signature_policy in _WANTS_RESPONSE,
             "wantAttributeStatement": False,
             "wantNameId": True,
             "requestedAuthnContext": False,
