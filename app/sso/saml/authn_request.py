@@ -1,0 +1,32 @@
+"""AuthnRequest, built with lxml and never by joining texts; pure.
+
+No authentication context is asked for: Entra then refuses people without a password.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuthnRequest:
+    """`id` as `request_id` makes it; `destination` is the identity provider's sign-on URL."""
+
+    id: str
+    destination: str
+    sp_entity_id: str
+    acs_url: str
+    issued_at: datetime
+    force_authn: bool = False
+    name_id_format: str = ""
+
+    def xml(self) -> bytes:
+        """The message; send it with `bindings.redirect_url` or `bindings.post_form` as `SAMLRequest`."""
+        return repr(self).encode()
+
+
+def request_id(unique: str) -> str:
+    """An ID of XML's kind from any unique text of letters, digits and hyphens: it never begins with a digit.
+
+    Entra refuses request IDs that begin with one.
+    """
+    return f"_{unique}"
