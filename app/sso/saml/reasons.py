@@ -63,7 +63,6 @@ class ReasonCode(StrEnum):
     SIGNATURE_INVALID = "signature_invalid"
     CERTIFICATE_UNKNOWN = "certificate_unknown"
     CERTIFICATE_EXPIRED = "certificate_expired"
-    CERTIFICATE_WEAK = "certificate_weak"
     ENCRYPTION_ALGORITHM = "encryption_algorithm"
     ENCRYPTION_SHAPE = "encryption_shape"
     DECRYPTION_FAILED = "decryption_failed"
@@ -141,8 +140,44 @@ class RefusedError(UsherError):
 
     @property
     def hint(self) -> str:
-        """What the administrator can do about it; empty when only an attack explains it."""
-        return HINTS.get(self.reason, "")
+        """What the administrator can do about it."""
+        return HINTS.get(self.reason, _ATTACK_OR_BUG)
 
 
-HINTS: Mapping[ReasonCode, str] = {}
+_ATTACK_OR_BUG = (
+    "No large identity provider sends this: look for a proxy that changes messages, else suspect an attack."
+)
+HINTS: Mapping[ReasonCode, str] = {
+    ReasonCode.PARAMETER_MISSING: "Send SAMLResponse to the ACS URL, not to another page.",
+    ReasonCode.TOO_LARGE: "Send fewer groups: filter the group statement.",
+    ReasonCode.TOO_COMPLEX: "Send fewer groups: filter the group statement.",
+    ReasonCode.SIGNATURE_MISSING: "Let the identity provider sign the assertion or the response.",
+    ReasonCode.SIGNATURE_ALGORITHM: "Set the signature algorithm to RSA-SHA256 at the identity provider.",
+    ReasonCode.DIGEST_ALGORITHM: "Set the digest algorithm to SHA256 at the identity provider.",
+    ReasonCode.CANONICALIZATION_ALGORITHM: "Set the canonicalization to exclusive at the identity provider.",
+    ReasonCode.SIGNATURE_INVALID: "It was changed on its way, or the trusted certificate is another's.",
+    ReasonCode.CERTIFICATE_UNKNOWN: "The signing certificate was probably rotated: refresh the metadata now.",
+    ReasonCode.CERTIFICATE_EXPIRED: "Renew the signing certificate and refresh the metadata.",
+    ReasonCode.ENCRYPTION_ALGORITHM: "Set encryption to AES-256 with the key transport RSA-OAEP.",
+    ReasonCode.DECRYPTION_FAILED: "Give the identity provider our present encryption certificate.",
+    ReasonCode.STATUS_NOT_SUCCESS: "The identity provider refused; often the user is not assigned.",
+    ReasonCode.ISSUER_MISSING: "The identity provider must name itself in Issuer.",
+    ReasonCode.ISSUER_MISMATCH: "The metadata is that of another app; import the right one.",
+    ReasonCode.DESTINATION_MISSING: "Set the destination (Okta: Destination URL) to the ACS URL.",
+    ReasonCode.DESTINATION_MISMATCH: "Copy the ACS URL to the identity provider anew.",
+    ReasonCode.AUDIENCE_MISSING: "Set the audience (Entra: Identifier, Okta: Audience URI) to our entity id.",
+    ReasonCode.AUDIENCE_MISMATCH: "Copy our entity id anew; a trailing slash counts.",
+    ReasonCode.TIME_LIMIT_MISSING: "The identity provider must limit the assertion's life (NotOnOrAfter).",
+    ReasonCode.NOT_YET_VALID: "The identity provider's clock is ahead of ours; check both.",
+    ReasonCode.EXPIRED: "Sign in again; if it happens each time, compare the clocks of both sides.",
+    ReasonCode.VALIDITY_TOO_LONG: "Let the identity provider limit assertions to 24 hours or less.",
+    ReasonCode.NAME_ID_MISSING: "Map the NameID; this person may lack the mapped field.",
+    ReasonCode.NAME_ID_ENCRYPTED: "Encrypt the whole assertion instead of the NameID.",
+    ReasonCode.NAME_ID_TRANSIENT: "Send a persistent NameID, an address, or a user id as an attribute.",
+    ReasonCode.RECIPIENT_MISSING: "Set the recipient (Okta: Recipient URL) to the ACS URL.",
+    ReasonCode.RECIPIENT_MISMATCH: "Copy the ACS URL to the identity provider's recipient anew.",
+    ReasonCode.SESSION_EXPIRED: "The identity provider says that its own session is over: sign in again.",
+    ReasonCode.ATTRIBUTE_ENCRYPTED: "Encrypt the whole assertion instead of single attributes.",
+    ReasonCode.ATTRIBUTE_MALFORMED: "Send attributes as texts.",
+    ReasonCode.ATTRIBUTE_AMBIGUOUS: "Map the attribute to one value per person.",
+}
