@@ -23,9 +23,11 @@ from app.core.context import SYSTEM, Caller
 from app.core.cursors import Cursors
 from app.core.database import Database
 from app.core.events import Event
+from app.core.guarded_fetch import GuardedFetch
 from app.core.ids import IdFactory, Uuid7Factory
 from app.core.rate_limit import ApiRate, ScimRate
 from app.core.readiness import Heartbeat, Readiness
+from app.core.sealing import Sealer
 from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
@@ -44,6 +46,8 @@ from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
 from app.sso.domain_checks import DomainChecks
+from app.sso.idp_certificates import IdpCertificates
+from app.sso.metadata_polls import MetadataPolls
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
@@ -59,6 +63,7 @@ class Environment:
     ids: IdFactory = field(default_factory=Uuid7Factory)
     randomness: Randomness = field(default_factory=SystemRandomness)
     txt_resolver: TxtResolver = field(default_factory=DnsTxtResolver)
+    fetch: GuardedFetch = field(default_factory=GuardedFetch)
 
 
 class Container:
@@ -68,6 +73,7 @@ class Container:
     environment: Environment
     registry: Registry
     urls: PublicUrls
+    sealer: Sealer
     cursors: Cursors
     scim_rate: ScimRate
     api_rate: ApiRate
@@ -80,6 +86,7 @@ class Container:
         self.registry = Registry.load()
         self.urls = PublicUrls(settings.base_url)
         self.cursors = Cursors(settings.secret_key)
+        self.sealer = Sealer(settings.secret_key, self.environment.randomness)
         self.known_directories: KnownDirectories = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
@@ -211,6 +218,11 @@ def _give_notices(services: Services) -> bool:
     return False
 
 
+def _warn_of_certificates(services: Services) -> bool:
+    services.get(IdpCertificates).give_notices()
+    return False
+
+
 JOBS = (
     Job(
         "audit.sequence",
@@ -221,6 +233,16 @@ JOBS = (
         "credential.expiry",
         is_due=lambda services: services.get(CredentialExpiry).has_due(),
         run=_give_notices,
+    ),
+    Job(
+        "certificate.expiry",
+        is_due=lambda services: services.get(IdpCertificates).has_due(),
+        run=_warn_of_certificates,
+    ),
+    Job(
+        "metadata.polls",
+        is_due=lambda services: services.get(MetadataPolls).has_due(),
+        run=lambda services: services.get(MetadataPolls).run_due(),
     ),
     Job(
         "domain.checks",
