@@ -42,9 +42,15 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.sso.connections import ConnectionService
 from app.sso.domain_checks import DomainChecks
 from app.sso.domains import DomainService
+from app.sso.enforcement import Enforcement
+from app.sso.idp_certificates import IdpCertificates
+from app.sso.idp_settings import IdpSettingsReader
+from app.sso.metadata_polls import MetadataPolls
 from app.sso.ownership import DomainOwnership
+from app.sso.sp_keys import SpKeys
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -118,6 +124,18 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     ),
     DomainChecks: lambda s: DomainChecks(s.uow, s.get(DomainService), s.container.environment.txt_resolver),
     **SIGN_IN,
+    IdpCertificates: lambda s: IdpCertificates(s.uow),
+    SpKeys: lambda s: SpKeys(s.uow, s.container.sealer),
+    IdpSettingsReader: lambda s: IdpSettingsReader(
+        s.uow, s.container.environment.fetch, allow_http=not s.container.settings.is_production
+    ),
+    ConnectionService: lambda s: ConnectionService(
+        s.uow, s.get(IdpSettingsReader), s.get(IdpCertificates), s.get(SpKeys)
+    ),
+    MetadataPolls: lambda s: MetadataPolls(
+        s.uow, s.get(ConnectionService), s.get(IdpSettingsReader), s.container.environment.fetch
+    ),
+    Enforcement: lambda s: Enforcement(s.uow, s.get(ConnectionService), s.get(IdpCertificates)),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

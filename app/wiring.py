@@ -23,21 +23,30 @@ from app.core.context import SYSTEM, Caller
 from app.core.cursors import Cursors
 from app.core.database import Database
 from app.core.events import Event
+from app.core.guarded_fetch import GuardedFetch
 from app.core.ids import IdFactory, Uuid7Factory
 from app.core.rate_limit import ApiRate, ScimRate
 from app.core.readiness import Heartbeat, Readiness
+from app.core.sealing import Sealer
 from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
-from app.directory.organizations import OrganizationService
 from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
+from app.handlers_sign_in import (
+    decide_adopted,
+    decide_signed_in,
+    end_sessions,
+    end_sessions_of_connection,
+    end_sessions_of_seatless,
+    note_sign_in,
+)
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
@@ -45,11 +54,13 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
 from app.sso.domain_checks import DomainChecks
+from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
-from app.sso.sessions import SessionService
+from app.sso.metadata_polls import MetadataPolls
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
@@ -65,6 +76,7 @@ class Environment:
     ids: IdFactory = field(default_factory=Uuid7Factory)
     randomness: Randomness = field(default_factory=SystemRandomness)
     txt_resolver: TxtResolver = field(default_factory=DnsTxtResolver)
+    fetch: GuardedFetch = field(default_factory=GuardedFetch)
 
 
 class Container:
@@ -74,6 +86,7 @@ class Container:
     environment: Environment
     registry: Registry
     urls: PublicUrls
+    sealer: Sealer
     cursors: Cursors
     scim_rate: ScimRate
     api_rate: ApiRate
@@ -87,6 +100,7 @@ class Container:
         self.registry = Registry.load()
         self.urls = PublicUrls(settings.base_url)
         self.cursors = Cursors(settings.secret_key)
+        self.sealer = Sealer(settings.secret_key, self.environment.randomness)
         self.known_directories: KnownDirectories = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
@@ -171,24 +185,6 @@ def _decide_everybody(services: Services, event: directory.OrganizationUpdated) 
         services.get(MappingService).decide_everybody()
 
 
-def _end_sessions(services: Services, event: directory.AccessEvent) -> None:
-    services.get(SessionService).revoke_users([event.id], event.action)
-
-
-def _end_sessions_of_seatless(services: Services, event: governance.EntitlementsChanged) -> None:
-    lost = [change.user_id for change in event.changes if change.takes_everything]
-    if lost and services.get(OrganizationService).current().end_sessions_on_group_loss:
-        services.get(SessionService).revoke_users(lost, "seat.released")
-
-
-def _decide_signed_in(services: Services, event: sso.UserSignedIn) -> None:
-    services.get(EntitlementService).refresh([event.id], signing_in=True)
-
-
-def _decide_adopted(services: Services, event: directory.UserAdopted) -> None:
-    services.get(EntitlementService).refresh([event.id])
-
-
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
     services.get(EntitlementService).withdraw(event.principal)
 
@@ -211,13 +207,15 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
     directory.OrganizationUpdated: (_decide_everybody,),
-    directory.UserDeactivated: (_end_sessions, _withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (_end_sessions, _withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (end_sessions, _withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (end_sessions, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
-    directory.UserAdopted: (_decide_adopted,),
+    directory.UserAdopted: (decide_adopted,),
     directory.MembersChanged: (_decide_members,),
-    governance.EntitlementsChanged: (_end_sessions_of_seatless,),
-    sso.UserSignedIn: (_decide_signed_in,),
+    governance.EntitlementsChanged: (end_sessions_of_seatless,),
+    connection_events.ConnectionModeChanged: (end_sessions_of_connection,),
+    connection_events.ConnectionDeleted: (end_sessions_of_connection,),
+    sso.UserSignedIn: (decide_signed_in, note_sign_in),
 }
 
 
@@ -242,6 +240,11 @@ def _give_notices(services: Services) -> bool:
     return False
 
 
+def _warn_of_certificates(services: Services) -> bool:
+    services.get(IdpCertificates).give_notices()
+    return False
+
+
 JOBS = (
     Job(
         "audit.sequence",
@@ -252,6 +255,16 @@ JOBS = (
         "credential.expiry",
         is_due=lambda services: services.get(CredentialExpiry).has_due(),
         run=_give_notices,
+    ),
+    Job(
+        "certificate.expiry",
+        is_due=lambda services: services.get(IdpCertificates).has_due(),
+        run=_warn_of_certificates,
+    ),
+    Job(
+        "metadata.polls",
+        is_due=lambda services: services.get(MetadataPolls).has_due(),
+        run=lambda services: services.get(MetadataPolls).run_due(),
     ),
     Job(
         "domain.checks",

@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.wiring import Container, Environment
 from tests.support.cast import Organization, create_organization
 from tests.support.databases import KINDS, create_database, migrated, settings_for, start_postgresql
-from tests.support.fakes import FakeClock, FakeResolver
+from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,8 +76,16 @@ def resolver() -> FakeResolver:
 
 
 @pytest.fixture(scope="session")
-def app(settings: Settings, shared_clock: FakeClock, resolver: FakeResolver) -> Iterator[Flask]:
-    made = create_app(settings, Environment(clock=shared_clock, txt_resolver=resolver))
+def fetch() -> FakeFetch:
+    """What others serve; each test uses addresses of its own."""
+    return FakeFetch()
+
+
+@pytest.fixture(scope="session")
+def app(
+    settings: Settings, shared_clock: FakeClock, resolver: FakeResolver, fetch: FakeFetch
+) -> Iterator[Flask]:
+    made = create_app(settings, Environment(clock=shared_clock, txt_resolver=resolver, fetch=fetch))
     yield made
     container: Container = made.extensions["usher"]
     container.database.dispose()

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
+from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
 from app.api.routes_domains import domains
 from app.api.routes_endpoint import json_response, to_json, view_of
@@ -48,6 +49,7 @@ RESOURCES = (
     domains,
     login_traces,
     sessions,
+    connections,
     credentials,
     description,
 )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.core.guarded_fetch import FetchRefusedError, GuardedFetch
 from app.sso.txt_records import TxtAnswer
 
 
@@ -52,3 +53,18 @@ class FakeResolver:
     def look(self, name: str) -> TxtAnswer:
         self.asked.append(name)
         return self._answers.get(name, TxtAnswer((), ()))
+
+
+class FakeFetch(GuardedFetch):
+    """Documents of others as a test writes them; nothing is fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    def read(self, url: str) -> bytes:
+        self.asked.append(url)
+        if url not in self.documents:
+            raise FetchRefusedError("The address answers with status 404.")
+        return self.documents[url]
