@@ -58,7 +58,7 @@ def _claim(bearer: Bearer) -> Claim | None:
     if key is None or request.method != "POST":
         return None
     print_ = fingerprint(request.method, request.full_path, request.get_data())
-    return Claim(bearer.credential_id, bearer.token, key, print_)
+    return Claim(bearer.actor.id, bearer.token, key, print_)
 
 
 def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
