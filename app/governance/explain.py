@@ -67,7 +67,11 @@ class ExplainService:
             "groups": self._queries.group_ids_of(user_id),
             "sources": [source_dict(source) for source in entitlement.sources],
             "reasons": [
-                {"source": source_dict(reason.source), "outcome": reason.outcome, "reason": reason.text}
+                {
+                    "source": None if reason.source is None else source_dict(reason.source),
+                    "outcome": reason.outcome,
+                    "reason": reason.text,
+                }
                 for reason in entitlement.reasons
             ],
             "seat": decision.seat,
