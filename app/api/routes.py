@@ -10,6 +10,7 @@ from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_groups import groups
+from app.api.routes_increases import increases
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
@@ -41,6 +42,7 @@ RESOURCES = (
     mappings,
     seats,
     limits,
+    increases,
     audit,
     scim_requests,
     credentials,
