@@ -78,6 +78,15 @@ class Office:
         return made
 
 
+def furnish(office: Office) -> Office:
+    role = office.role()["id"]
+    group = office.group("eng", [office.user("ada")])
+    office.post("/group_mappings", {"group_id": group, "role_id": role})
+    office.post("/scim_tokens", {"name": "spare"})
+    office.post("/api_keys", {"name": "spare", "scopes": ["audit:read"]})
+    return office
+
+
 @pytest.fixture
 def acme(app: Flask) -> Office:
     """The organization that a test is about."""
@@ -88,6 +97,12 @@ def acme(app: Flask) -> Office:
 def globex(app: Flask) -> Office:
     """Another organization, which must never see or touch acme's."""
     return Office(app)
+
+
+@pytest.fixture
+def furnished(acme: Office) -> Office:
+    """An organization with one of each: a person with a seat by group and role, a token, a key."""
+    return furnish(acme)
 
 
 @pytest.fixture
