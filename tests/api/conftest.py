@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -103,6 +104,18 @@ def globex(app: Flask) -> Office:
 def furnished(acme: Office) -> Office:
     """An organization with one of each: a person with a seat by group and role, a token, a key."""
     return furnish(acme)
+
+
+@pytest.fixture
+def furnished_globex(globex: Office) -> Office:
+    return furnish(globex)
+
+
+@pytest.fixture(scope="session")
+def described(app: Flask) -> Any:
+    """The OpenAPI document as a maker of requests; the keys are the test's own, a made-up one is 401."""
+    config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+    return schemathesis.openapi.from_wsgi(f"{ROOT}/openapi.json", app, config=config)
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
-"""What an organization has, found by its own lists, so that new resources need no mention here."""
+"""What an organization has and what is described, found out, so that new resources need no mention here."""
 
+import re
 from collections import defaultdict
 from typing import Any
 
+from app.api.declarations import Endpoint
 from app.api.edge_ids import PATH_IDS
+from app.api.openapi import ROOT
 from app.api.routes import endpoints
 
 LISTS = [
@@ -24,3 +27,8 @@ def ids_by_prefix(office: Any) -> dict[str, list[str]]:
                 id_ = item.get("id", "")
                 found[id_.partition("_")[0]].append(id_)
     return {prefix: found[prefix] for prefix in set(PATH_IDS.values())}
+
+
+def operation_of(described: Any, endpoint: Endpoint) -> Any:
+    """The description of a declared route, from which requests can be generated."""
+    return described[ROOT + re.sub(r"<(\w+)>", r"{\1}", endpoint.path)][endpoint.method]

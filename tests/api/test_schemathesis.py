@@ -1,16 +1,13 @@
 """Whatever is sent to a described route, the answer is one that the description knows, and never a 5xx."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -21,9 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from app.api.declarations import Endpoint
 from app.api.edge_ids import PATH_IDS
-from app.api.openapi import ROOT
 from app.api.routes import endpoints
-from tests.api.objects import ids_by_prefix
+from tests.api.objects import ids_by_prefix, operation_of
 
 CHECKS = [
     not_a_server_error,
@@ -33,18 +29,11 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
-# The keys are the test's own; a made-up key is 401 and shows nothing more.
-CONFIG = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
 
 
 @pytest.fixture
 def examples(chaos: bool) -> int:
     return 200 if chaos else 3
-
-
-@pytest.fixture(scope="session")
-def described(app: Flask) -> BaseSchema:
-    return schemathesis.openapi.from_wsgi(f"{ROOT}/openapi.json", app, config=CONFIG)
 
 
 def with_real_ids(value: Any, ids: Mapping[str, Sequence[str]]) -> Any:
@@ -82,10 +71,6 @@ def ask(office: Any, operation: Any, mode: schemathesis.GenerationMode, examples
         case.validate_response(answer, checks=CHECKS)
 
     send()
-
-
-def operation_of(described: Any, endpoint: Endpoint) -> Any:
-    return described[ROOT + re.sub(r"<(\w+)>", r"{\1}", endpoint.path)][endpoint.method]
 
 
 @pytest.mark.parametrize("endpoint", endpoints(), ids=lambda endpoint: endpoint.name)
