@@ -11,6 +11,7 @@ from marshmallow import Schema, fields
 from app.api.declarations import Endpoint
 from app.api.edge_ids import PATH_IDS
 from app.api.schemas.common import Answer, schema_name
+from app.api.schemas.fields import describe_edge_id
 
 ROOT = "/api/v1"
 VERSION = "1"
@@ -80,8 +81,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "in": "path",
             "name": name,
             "required": True,
-            "schema": {"type": "string"},
-            "description": f"An id that begins with `{PATH_IDS[name]}_`.",
+            "schema": {"type": "string", **describe_edge_id(PATH_IDS[name])},
         }
         for name in _PARAMETER.findall(endpoint.path)
     ]
