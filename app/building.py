@@ -28,6 +28,7 @@ from app.governance.mappings import MappingService
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
+from app.governance.timeline import TimelineService
 from app.scim.milestones import Milestones
 from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
@@ -81,6 +82,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(EntitlementService),
         s.get(LimitService),
     ),
+    TimelineService: lambda s: TimelineService(s.uow),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

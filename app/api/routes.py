@@ -9,6 +9,7 @@ from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, to_json, view_of
+from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
@@ -35,6 +36,7 @@ def get_openapi() -> Response:
 RESOURCES = (
     organization,
     users,
+    explanations,
     groups,
     roles,
     mappings,

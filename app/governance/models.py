@@ -93,3 +93,14 @@ spend_limits = scoped_table(
     CheckConstraint("\"window\" IN ('five_hour', 'daily', 'weekly', 'monthly')", name="window"),
     CheckConstraint("amount_nanousd >= 0", name="amount_nanousd"),
 )
+
+# How far the weekly comparison of all people with what they should have has come: one row for each
+# organization, held by whoever takes the next step.
+reconciliations = scoped_table(
+    "reconciliations",
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("after_user_id", Id, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+)
