@@ -35,6 +35,7 @@ from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
 from app.scim.protocol.tolerance_profiles import NAMES
 from app.scim.protocol.tolerances import Tolerances
+from app.scim.roles import RoleResources
 from app.scim.service_bulk import BulkService
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_search import SearchService
@@ -90,7 +91,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     UserReader: lambda s: UserReader(
         s.uow, USERS, s.container.registry.user, s.container.urls, s.get(Tolerances)
     ),
-    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
+    UserResources: lambda s: UserResources(
+        s.get(UserReader), s.get(UserService), s.get(RequestTrace), s.settle
+    ),
     GroupReader: lambda s: GroupReader(
         s.uow, GROUPS, s.container.registry.group, s.container.urls, s.get(Tolerances)
     ),
@@ -103,6 +106,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(PageCursors),
         (s.get(UserReader), s.get(GroupReader)),
         Milestones(s.uow, s.container.known_directories),
+    ),
+    RoleResources: lambda s: RoleResources(
+        s.uow, s.get(PageCursors), s.container.registry.role, s.container.urls, s.get(Tolerances)
     ),
     BulkService: lambda s: BulkService(
         s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls

@@ -1,8 +1,7 @@
-"""Roles, mappings, seats and limits as tables."""
+"""Mappings, seats and limits as tables."""
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -17,21 +16,6 @@ from app.core.tenancy import scoped_table
 
 SEAT_ON = ("provision", "login")
 WINDOWS = ("five_hour", "daily", "weekly", "monthly")
-
-roles = scoped_table(
-    "roles",
-    Column("id", Id, primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("name_key", String(100), nullable=False),
-    Column("built_in", Boolean, nullable=False),
-    Column("surfaces", Json, nullable=False),
-    Column("models", Json),
-    Column("permissions", Json, nullable=False),
-    Column("denies", Json, nullable=False),
-    Column("seat", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-Index("uq_roles_name_key", roles.c.org_id, roles.c.name_key, unique=True)
 
 group_mappings = scoped_table(
     "group_mappings",

@@ -51,7 +51,8 @@ def test_scim2_tester_finds_no_error(connect: Callable[[str], Endpoint]) -> None
     endpoint = connect("auto")
     headers = {"Authorization": f"Bearer {endpoint.token}"}
     with httpx2.Client(base_url=endpoint.url, headers=headers) as http:
-        results = check_server(SyncSCIMClient(http))
+        # It wants to create, change and delete whatever type it tests; roles are there to be read.
+        results = check_server(SyncSCIMClient(http), resource_types=["User", "Group"])
     faults = [result for result in results if result.status is not Status.SUCCESS]
     assert [f"{r.resource_type} {r.title}: {r.reason} {r.data}" for r in faults] == []
     expected = public_tools.SCIM2_TESTER

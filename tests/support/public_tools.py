@@ -29,7 +29,7 @@ SCIM_SANITY = Tool(
     "resource types for agents, which are not offered",
 )
 # Okta's test and Microsoft's Validator run at their vendors; `usher selftest` plays them.
-SELFTEST_REQUESTS = {"okta": 37, "entra": 85}
+SELFTEST_REQUESTS = {"okta": 38, "entra": 85}
 
 
 def render() -> str:
