@@ -21,10 +21,12 @@ from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
 from app.directory.recognition import Recognition
 from app.directory.users import UserService
+from app.governance.drift import DriftService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
 from app.governance.limits import LimitService
 from app.governance.mappings import MappingService
+from app.governance.reconciliation import Reconciliation
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
@@ -84,6 +86,8 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(LimitService),
     ),
     TimelineService: lambda s: TimelineService(s.uow),
+    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),
+    Reconciliation: lambda s: Reconciliation(s.uow, s.get(DriftService), s.get(Outbox)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

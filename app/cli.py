@@ -1,7 +1,8 @@
 """The command line `usher`: thin commands over the services, noun then verb.
 
 Exit codes: 0 done; 1 refused (the sentence on standard error says why and what to do); 2 wrong usage
-or settings; 75 the database is busy, try again. Every command that answers takes `--json`.
+or settings; 3 `usher reconcile` found what it did not mend; 75 the database is busy, try again. Every
+command that answers takes `--json`.
 """
 
 import sys
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app import schema
 from app.api.scopes import SCOPES
 from app.cli_output import as_json, show, show_rows
+from app.cli_reconcile import reconcile
 from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
@@ -61,6 +63,7 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(worker)
+cli.add_command(reconcile)
 cli.add_command(scim)
 cli.add_command(selftest)
 cli.add_command(user)

@@ -1,5 +1,7 @@
 """/Roles: what Okta lists as entitlements (its guide "Build a SCIM 2.0 server with entitlements")."""
 
+from typing import Any
+
 import pytest
 
 from app.scim.protocol.constants import ROLE
@@ -29,7 +31,8 @@ def test_roles_come_in_pages_by_index_and_by_cursor(acme: Organization) -> None:
     page = listed(acme.scim, "/Roles", startIndex=2, count=3)
     assert (page["totalResults"], page["startIndex"], page["itemsPerPage"]) == (len(whole), 2, 3)
     assert page["Resources"] == whole[1:4]
-    seen, cursor = [], ""
+    seen: list[Any] = []
+    cursor: str | None = ""
     while cursor is not None:
         query = {"cursor": cursor, "count": 3, "sortBy": "displayName"}
         page = ok(acme.scim.get("/Roles", query_string=query))
