@@ -24,6 +24,7 @@ from app.directory.users import UserService
 from app.governance.drift import DriftService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
+from app.governance.limit_increases import LimitIncreaseService
 from app.governance.limits import LimitService
 from app.governance.mappings import MappingService
 from app.governance.reconciliation import Reconciliation
@@ -76,9 +77,8 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
     MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
-    LimitService: lambda s: LimitService(
-        s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
-    ),
+    LimitService: lambda s: LimitService(s.uow, s.get(DirectoryQueries), s.get(OrganizationService)),
+    LimitIncreaseService: lambda s: LimitIncreaseService(s.uow, s.get(DirectoryQueries), s.get(LimitService)),
     ExplainService: lambda s: ExplainService(
         s.uow,
         s.get(DirectoryQueries),

@@ -66,6 +66,9 @@ def _access(told: dict[str, Any]) -> str:
 
 
 def _reason(reason: dict[str, Any]) -> Iterator[str]:
+    if reason["source"] is None:
+        yield f"  {reason['outcome']}: {reason['reason']}"
+        return
     role = f"role {reason['role_name']} ({reason['role_id']})"
     if reason["position"] is None:
         yield f"  {reason['outcome']}: seat given by hand, {role}: {reason['reason']}"

@@ -16,6 +16,8 @@ SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
 API_KEY = "apikey"
 EVENT = "evt"
 SCIM_REQUEST = "scimreq"
+SPEND_LIMIT = "spl"
+LIMIT_INCREASE = "linc"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -26,6 +28,8 @@ PATH_IDS = {
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,
+    "spend_limit_id": SPEND_LIMIT,
+    "limit_increase_id": LIMIT_INCREASE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.

@@ -48,6 +48,38 @@ class DriftRepaired(ObjectEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LimitEvent(Event):
+    """A spend limit or the wish for one; the target is the person, group or organization it is about."""
+
+    target_type: str
+    target_id: str
+    data: Mapping[str, Any]
+
+    def entries(self) -> Iterable[AuditEntry]:
+        yield AuditEntry(self.action, self.target_type, self.target_id, self.data)
+
+
+class SpendLimitSet(LimitEvent):
+    action = "spend_limit.set"
+
+
+class SpendLimitDeleted(LimitEvent):
+    action = "spend_limit.deleted"
+
+
+class LimitIncreaseRequested(LimitEvent):
+    action = "limit_increase.requested"
+
+
+class LimitIncreaseApproved(LimitEvent):
+    action = "limit_increase.approved"
+
+
+class LimitIncreaseDenied(LimitEvent):
+    action = "limit_increase.denied"
+
+
+@dataclass(frozen=True, slots=True)
 class EntitlementChange:
     """One person's outcome; `action` is `seat.assigned`, `seat.released`, … or `entitlement.changed`."""
 

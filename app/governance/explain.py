@@ -18,10 +18,11 @@ from app.governance.causes import Cause, causes_of
 from app.governance.entitlements import EntitlementService, source_dict
 from app.governance.limits import LimitService
 from app.governance.policy import load_policy
+from app.governance.resolver import OUTCOMES as RESOLVED
 from app.governance.resolver import GroupMapping, Policy, Reason, Source
 
 DIRECT, INDIRECT = "direct", "indirect"
-OUTCOMES = ("decides", "adds", "loses", "ignored")
+OUTCOMES = (*RESOLVED, "ignored")
 _ONLY_INDIRECT = "the person is in this group only through another one; direct members count"
 
 _mine = (memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id"))
@@ -51,14 +52,15 @@ _GROUPS = (
 class ExplainedReason:
     """A mapping or manual seat that was considered, with what the administrator knows it by.
 
+    Without a source the organization's ceiling is meant, and nothing has a name.
     `outcome` is one of `OUTCOMES`; `caused_by` is how the person came into the
     group, null where no group is what it hangs on.
     """
 
-    source: dict[str, Any]
+    source: dict[str, Any] | None
     position: int | None
     group_name: str | None
-    role_id: str
+    role_id: str | None
     role_name: str | None
     seat_on: str | None
     outcome: str
@@ -103,6 +105,14 @@ class ExplainService:
             "models": person.models,
             "permissions": person.permissions,
             "rights_mode": policy.rights_mode,
+            "ceiling": {
+                name: None if most is None else sorted(most)
+                for name, most in (
+                    ("surfaces", policy.ceiling.surfaces),
+                    ("models", policy.ceiling.models),
+                    ("permissions", policy.ceiling.permissions),
+                )
+            },
             "groups": list(reached.values()),
             "sources": [source_dict(source) for source in decision.entitlement.sources],
             "reasons": _explained(policy, decision.entitlement.reasons, reached, causes.joined),
@@ -143,6 +153,8 @@ def _with_names(
 ) -> ExplainedReason:
     # Each statement sees its own moment, so what another one found may be gone.
     source = reason.source
+    if source is None:
+        return ExplainedReason(None, None, None, None, None, None, reason.outcome, reason.text, None)
     mapping, group = mappings.get(source.mapping_id or ""), reached.get(source.group_id or "")
     role = policy.roles.get(source.role_id)
     return ExplainedReason(

@@ -20,7 +20,7 @@ from app.directory.models import group_members, groups, memberships, organizatio
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
 from app.governance.models import group_mappings, seats
-from app.governance.policy import load_mappings, lock_groups
+from app.governance.policy import load_mappings, lock_groups, lock_roles
 from app.governance.resolver import GroupMapping
 
 MAX_MAPPINGS = 1_000
@@ -103,6 +103,7 @@ class MappingService:
         uow = self._uow
         group_ids = {mapping.group_id for mapping in load_mappings(uow)}
         lock_groups(uow, group_ids)
+        lock_roles(uow)
         people = set(uow.execute(_MANUAL).scalars())
         if group_ids:
             people.update(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_explanations"
-down_revision = "20261126_other_emails"
+down_revision = "20261127_limits"
 branch_labels = None
 depends_on = None
 

@@ -13,6 +13,7 @@ from app.api.schemas.audit import Reference
 from app.api.schemas.common import Answer, columns
 from app.api.schemas.fields import EdgeId, Instant
 from app.api.schemas.limits import EffectiveSpendLimit, show_limit
+from app.api.schemas.organization import Ceiling
 from app.api.schemas.seats import SeatSchema, SeatSource, show_seat, usable_surfaces
 from app.directory.models import RIGHTS_MODES, SEAT_STATES
 from app.governance.causes import Cause
@@ -39,10 +40,12 @@ class ExplanationCause(Answer):
 
 
 class ExplanationReason(Answer):
-    source = fields.Nested(SeatSource, required=True)
+    source = fields.Nested(
+        SeatSource, required=True, allow_none=True, metadata={"description": "null: the organization."}
+    )
     position = fields.Integer(required=True, allow_none=True)
     group_name = fields.String(required=True, allow_none=True)
-    role_id = EdgeId(edge_ids.ROLE, required=True)
+    role_id = EdgeId(edge_ids.ROLE, required=True, allow_none=True)
     role_name = fields.String(required=True, allow_none=True)
     seat_on = fields.String(required=True, allow_none=True)
     outcome = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
@@ -63,6 +66,11 @@ class ExplanationSchema(Answer):
     models = fields.List(fields.String(), required=True, allow_none=True)
     permissions = fields.List(fields.String(), required=True)
     rights_mode = fields.String(required=True, validate=validate.OneOf(RIGHTS_MODES))
+    ceiling = fields.Nested(
+        Ceiling,
+        required=True,
+        metadata={"description": "The most that anybody has; null bounds nothing."},
+    )
     groups = fields.List(fields.Nested(ExplanationGroup), required=True)
     sources = fields.List(fields.Nested(SeatSource), required=True)
     reasons = fields.List(
