@@ -34,6 +34,7 @@ from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
+from app.governance.reconciliation import DRIFTED, Reconciliation
 from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
 from app.schema import head_revision
@@ -43,7 +44,7 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
-from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
+from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES
 from app.worker import Job, Worker
 
 T = TypeVar("T")
@@ -196,10 +197,16 @@ def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
 
 
+def _sound_alarm(services: Services, payload: Mapping[str, Any]) -> None:
+    DRIFTS.inc()
+    structlog.get_logger().error(DRIFTED, org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HAND_OVER: _hand_over,
     DEPROVISIONED: _publish_deprovision,
+    DRIFTED: _sound_alarm,
 }
 
 
@@ -228,6 +235,11 @@ JOBS = (
         "scim_requests.purge",
         is_due=lambda services: services.get(TraceStore).has_old(),
         run=lambda services: services.get(TraceStore).purge(),
+    ),
+    Job(
+        "reconciliation",
+        is_due=lambda services: services.get(Reconciliation).is_due(),
+        run=lambda services: services.get(Reconciliation).step(),
     ),
 )
 

@@ -9,6 +9,7 @@ from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
+from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
 from app.api.routes_increases import increases
 from app.api.routes_limits import limits
@@ -37,6 +38,7 @@ def get_openapi() -> Response:
 RESOURCES = (
     organization,
     users,
+    explanations,
     groups,
     roles,
     mappings,

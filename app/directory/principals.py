@@ -4,8 +4,8 @@ Only the directory writes `active` and `blocked`, and only here; governance writ
 change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, update
 
@@ -102,3 +102,12 @@ def store(uow: UnitOfWork, people: Sequence[Principal]) -> None:
         uow.write(_STORE, rows[0], key=(_STORE, people[0].id))
     else:
         uow.execute_many(_STORE, rows)
+
+
+def latest(uow: UnitOfWork, principal_id: str) -> Mapping[str, Any] | None:
+    """What this transaction has last written of one person, by column; null when it wrote nothing.
+
+    So an answer can say what holds after a change without reading it back.
+    """
+    row = uow.latest((_STORE, principal_id))
+    return None if row is None else {name.removeprefix("new_"): value for name, value in row.items()}

@@ -5,7 +5,7 @@ parallel changes of the same person cannot both decide on what the other has not
 happen here, in the caller's transaction. Locks go groups, principals, seats, seat pool.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.directory.principals import store as store_principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import group_mappings, seats
 from app.governance.policy import load_policy, load_policy_of
-from app.governance.resolver import NOTHING, Entitlement, Source, resolve
+from app.governance.resolver import NOTHING, Entitlement, Policy, Source, resolve
 from app.governance.seat_pool import HOLDING, SeatPool
 
 _PEOPLE = (
@@ -85,7 +85,13 @@ class EntitlementService:
         """Decide again for these people and make it so; unchanged people cost no write."""
         for batch in batches(sorted(set(user_ids))):
             rows = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)})
-            self._apply(self._decide([Principal._make(row) for row in rows]))
+            self._apply(self._decide([Principal._make(row) for row in rows], load_policy(self._uow)))
+
+    def preview(self, policy: Policy, user_ids: Sequence[str], *, lock: bool) -> Iterator[Sequence[Decision]]:
+        """What `refresh` would decide under a policy, in batches; nobody is changed."""
+        for batch in batches(user_ids):
+            rows = self._uow.execute(_LOCK_PEOPLE if lock else _PEOPLE, {"ids": list(batch)})
+            yield self._decide([Principal._make(row) for row in rows], policy)
 
     def withdraw(self, person: Principal) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
@@ -112,11 +118,10 @@ class EntitlementService:
     def decide(self, user_id: str) -> Decision:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
         row = self._uow.execute(_PEOPLE, {"ids": [user_id]}).one()
-        return self._decide([Principal._make(row)])[0]
+        return self._decide([Principal._make(row)], load_policy(self._uow))[0]
 
-    def _decide(self, people: Sequence[Principal]) -> list[Decision]:
+    def _decide(self, people: Sequence[Principal], policy: Policy) -> list[Decision]:
         user_ids = [person.user_id for person in people]
-        policy = load_policy(self._uow)
         groups = self._mapped_groups(user_ids)
         found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
         decisions = []
@@ -219,5 +224,13 @@ def _differs(decision: Decision) -> bool:
     person, entitlement, seat = decision.person, decision.entitlement, decision.seat
     sources = [source_dict(source) for source in entitlement.sources]
     return person != _with_rights(person, entitlement, decision.state) or (
-        seat is not None and (seat.sources != sources or seat.waiting_rank != entitlement.waiting_rank)
+        seat is not None
+        and (seat.state, seat.role_id, seat.surfaces, seat.sources, seat.waiting_rank)
+        != (
+            decision.state,
+            entitlement.role_id,
+            list(entitlement.surfaces),
+            sources,
+            entitlement.waiting_rank,
+        )
     )

@@ -35,6 +35,18 @@ class SeatPoolChanged(ObjectEvent):
     target_type = "org"
 
 
+class DriftFound(ObjectEvent):
+    """People or the pool were not what they should be; `id` is the organization's."""
+
+    action = "reconciliation.drifted"
+    target_type = "org"
+
+
+class DriftRepaired(ObjectEvent):
+    action = "reconciliation.repaired"
+    target_type = "org"
+
+
 @dataclass(frozen=True, slots=True)
 class LimitEvent(Event):
     """A spend limit or the wish for one; the target is the person, group or organization it is about."""

@@ -1,4 +1,4 @@
-"""Roles, mappings, seats and limits as tables."""
+"""Mappings, seats and limits as tables."""
 
 from sqlalchemy import (
     BigInteger,
@@ -22,21 +22,6 @@ WINDOWS = ("five_hour", "daily", "weekly", "monthly")
 SCOPE_TYPES = ("user", "role", "group", "organization")
 MODES = ("hard", "soft")
 INCREASE_STATES = ("pending", "approved", "denied")
-
-roles = scoped_table(
-    "roles",
-    Column("id", Id, primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("name_key", String(100), nullable=False),
-    Column("built_in", Boolean, nullable=False),
-    Column("surfaces", Json, nullable=False),
-    Column("models", Json),
-    Column("permissions", Json, nullable=False),
-    Column("denies", Json, nullable=False),
-    Column("seat", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-Index("uq_roles_name_key", roles.c.org_id, roles.c.name_key, unique=True)
 
 group_mappings = scoped_table(
     "group_mappings",
@@ -154,3 +139,14 @@ Index(
     sqlite_where=text("state = 'pending'"),
 )
 Index("ix_limit_increases_user", limit_increases.c.org_id, limit_increases.c.user_id, limit_increases.c.id)
+
+# How far the weekly comparison of all people with what they should have has come: one row for each
+# organization, held by whoever takes the next step.
+reconciliations = scoped_table(
+    "reconciliations",
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("after_user_id", Id, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+)

@@ -13,10 +13,10 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import memberships
+from app.directory.models import memberships, roles
 from app.governance.entitlements import EntitlementService
 from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
-from app.governance.models import group_mappings, roles, seats, spend_limits
+from app.governance.models import group_mappings, seats, spend_limits
 from app.governance.policy import lock_groups, lock_mappings
 from app.governance.rights import PERMISSIONS, SURFACES
 

@@ -73,7 +73,7 @@ class Victim:
     def path(self, rule: str) -> str:
         values = self.ids
         if rule.startswith("/scim/"):
-            values = {"user_id": self.user_id, "group_id": self.group_id}
+            values = {name: id_.partition("_")[2] for name, id_ in values.items()}
         for name, value in values.items():
             rule = rule.replace(f"<{name}>", value)
         return rule
