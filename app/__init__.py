@@ -5,14 +5,30 @@ from flask import Flask
 from app.api.routes import blueprint as api_blueprint
 from app.core import logs
 from app.scim import routes as scim
-from app.scim import routes_bulk, routes_discovery, routes_groups, routes_me, routes_search, routes_users
+from app.scim import (
+    routes_bulk,
+    routes_discovery,
+    routes_groups,
+    routes_me,
+    routes_roles,
+    routes_search,
+    routes_users,
+)
 from app.settings import Settings
 from app.sso import routes_logout, routes_session, routes_sign_in
 from app.web import error_rendering, health, requests, transaction
 from app.wiring import Container, Environment
 
 # Each of these modules registers its routes on the blueprint of its part by being imported.
-SCIM_ROUTES = (routes_bulk, routes_discovery, routes_groups, routes_me, routes_search, routes_users)
+SCIM_ROUTES = (
+    routes_bulk,
+    routes_discovery,
+    routes_groups,
+    routes_me,
+    routes_roles,
+    routes_search,
+    routes_users,
+)
 
 
 def create_app(settings: Settings, environment: Environment | None = None) -> Flask:

@@ -22,19 +22,24 @@ from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
 from app.directory.recognition import Recognition
 from app.directory.users import UserService
+from app.governance.drift import DriftService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
+from app.governance.limit_increases import LimitIncreaseService
 from app.governance.limits import LimitService
 from app.governance.mappings import MappingService
+from app.governance.reconciliation import Reconciliation
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
+from app.governance.timeline import TimelineService
 from app.scim.milestones import Milestones
 from app.scim.page_cursors import PageCursors
 from app.scim.protocol.folding import search_document
 from app.scim.protocol.registry import Registry
 from app.scim.protocol.tolerance_profiles import NAMES
 from app.scim.protocol.tolerances import Tolerances
+from app.scim.roles import RoleResources
 from app.scim.service_bulk import BulkService
 from app.scim.service_groups import GroupReader, GroupResources
 from app.scim.service_search import SearchService
@@ -82,15 +87,17 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
     MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
-    LimitService: lambda s: LimitService(
-        s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)
-    ),
+    LimitService: lambda s: LimitService(s.uow, s.get(DirectoryQueries), s.get(OrganizationService)),
+    LimitIncreaseService: lambda s: LimitIncreaseService(s.uow, s.get(DirectoryQueries), s.get(LimitService)),
     ExplainService: lambda s: ExplainService(
         s.uow,
         s.get(DirectoryQueries),
         s.get(EntitlementService),
         s.get(LimitService),
     ),
+    TimelineService: lambda s: TimelineService(s.uow),
+    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),
+    Reconciliation: lambda s: Reconciliation(s.uow, s.get(DriftService), s.get(Outbox)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.
@@ -98,7 +105,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     UserReader: lambda s: UserReader(
         s.uow, USERS, s.container.registry.user, s.container.urls, s.get(Tolerances)
     ),
-    UserResources: lambda s: UserResources(s.get(UserReader), s.get(UserService), s.get(RequestTrace)),
+    UserResources: lambda s: UserResources(
+        s.get(UserReader), s.get(UserService), s.get(RequestTrace), s.settle
+    ),
     GroupReader: lambda s: GroupReader(
         s.uow, GROUPS, s.container.registry.group, s.container.urls, s.get(Tolerances)
     ),
@@ -111,6 +120,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(PageCursors),
         (s.get(UserReader), s.get(GroupReader)),
         Milestones(s.uow, s.container.known_directories),
+    ),
+    RoleResources: lambda s: RoleResources(
+        s.uow, s.get(PageCursors), s.container.registry.role, s.container.urls, s.get(Tolerances)
     ),
     BulkService: lambda s: BulkService(
         s.savepoint, s.get(UserResources), s.get(GroupResources), s.container.registry, s.container.urls

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from app.core.tokens import Randomness
 from app.directory.groups import GroupService
 from app.directory.users import UserService
-from app.governance.standing import StandingReader
+from app.governance.entitlements import EntitlementService
+from app.governance.jit_seats import JitSeats
+from app.governance.waiting_list import WaitingList
 from app.sso.asserted_people import AssertedPeople
 from app.sso.connections import ConnectionService
 from app.sso.disclosure import Disclosure, UnprovedTraces
@@ -17,7 +19,6 @@ from app.sso.login_requests import LoginRequests
 from app.sso.ownership import DomainOwnership
 from app.sso.routes_cookies import Cookies
 from app.sso.session_recognition import SessionRecognition
-from app.sso.session_views import SessionViews
 from app.sso.sessions import SessionService
 from app.sso.sign_in import SignInService
 from app.sso.single_logout import SingleLogout
@@ -25,21 +26,21 @@ from app.sso.sp_keys import SpKeys
 from app.sso.traces import LoginTraces
 from app.sso.trusted_connections import TrustedConnections
 from app.sso.universal_logout import UniversalLogout
+from app.sso.waiting_places import WaitingPlaces
 
 if TYPE_CHECKING:
     from app.wiring import Services
 
 SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
-    StandingReader: lambda s: StandingReader(s.uow),
+    JitSeats: lambda s: JitSeats(s.uow, s.get(EntitlementService)),
+    WaitingList: lambda s: WaitingList(s.uow),
     Randomness: lambda s: s.container.environment.randomness,
     Cookies: lambda s: Cookies(s.container.settings.base_url),
     Disclosure: lambda s: Disclosure(is_development=not s.container.settings.is_production),
     UnprovedTraces: lambda s: s.container.unproved_traces,
     SessionRecognition: lambda s: SessionRecognition(s.uow),
     SessionService: lambda s: SessionService(s.uow, s.container.environment.randomness),
-    SessionViews: lambda s: SessionViews(
-        s.get(StandingReader).role_name, s.get(StandingReader).waiting_place
-    ),
+    WaitingPlaces: lambda s: WaitingPlaces(s.get(WaitingList).place_of),
     LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
     LoginTraces: lambda s: LoginTraces(s.uow),
     Leftovers: lambda s: Leftovers(s.uow),

@@ -1,7 +1,8 @@
 """The command line `usher`: thin commands over the services, noun then verb.
 
 Exit codes: 0 done; 1 refused (the sentence on standard error says why and what to do); 2 wrong usage
-or settings; 75 the database is busy, try again. Every command that answers takes `--json`.
+or settings; 3 `usher reconcile` found what it did not mend; 75 the database is busy, try again. Every
+command that answers takes `--json`.
 """
 
 import sys
@@ -12,23 +13,22 @@ import click
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import schema
-from app.api.schemas.explanation import ExplanationSchema, show_explanation
 from app.api.scopes import SCOPES
 from app.cli_domains import domain
 from app.cli_output import as_json, show, show_rows
+from app.cli_reconcile import reconcile
 from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
 from app.cli_sso import sso
+from app.cli_user import user
 from app.core.errors import UsherError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.names import SLUG
 from app.directory.credentials import PROFILES, READ, WRITE, CredentialService
 from app.directory.organizations import OrganizationService
-from app.directory.queries import DirectoryQueries
 from app.doctor import examine
-from app.governance.explain import ExplainService
 from app.settings import SettingsError
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY = 1, 2, 75
@@ -65,10 +65,12 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(worker)
+cli.add_command(reconcile)
 cli.add_command(scim)
 cli.add_command(domain)
 cli.add_command(selftest)
 cli.add_command(sso)
+cli.add_command(user)
 
 
 @cli.group()
@@ -211,23 +213,6 @@ def _add_listing(group: click.Group, kind: str, prefix: str, columns: tuple[str,
 _SHOWN = ("name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
 _add_listing(scim_token, "scim_token", "scimtok", (*_SHOWN, "previous_expires_at", "tolerances"))
 _add_listing(api_key, "api_key", "apikey", _SHOWN)
-
-
-@cli.group()
-def user() -> None:
-    """People."""
-
-
-@user.command("explain")
-@org_option
-@click.argument("user_name")
-@as_json
-def user_explain(org: str, user_name: str, *, json_: bool) -> None:
-    """Why somebody has the seat, role and limits that they have."""
-    with session(write=False, org=org) as services:
-        person = services.get(DirectoryQueries).person_by_user_name(user_name)
-        explanation = show_explanation(services.get(ExplainService).explain(person.id))
-        show(ExplanationSchema().dump(explanation), json_=json_)
 
 
 def _scim_token(services: Any, row: Any, token: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -27,16 +27,30 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def session(*, write: bool, org: str | None = None) -> Iterator[Services]:
-    """Services inside one transaction of the operator; rolled back unless the command commits."""
+def sessions(
+    *, write: bool, org: str | None = None
+) -> Iterator[Callable[[], AbstractContextManager[Services]]]:
+    """A way to open transactions of the operator, one after the other, for work in batches."""
     settings = read_settings()
     logs.configure("error")
     container = Container(settings)
-    try:
-        caller = Caller(OPERATOR, f"cli-{uuid.uuid4()}")
+    caller = Caller(OPERATOR, f"cli-{uuid.uuid4()}")
+
+    @contextmanager
+    def begin() -> Iterator[Services]:
         with container.begin(write=write, caller=caller) as services:
             if org is not None:
                 services.get(OrganizationService).enter(org)
             yield services
+
+    try:
+        yield begin
     finally:
         container.database.dispose()
+
+
+@contextmanager
+def session(*, write: bool, org: str | None = None) -> Iterator[Services]:
+    """Services inside one transaction of the operator; rolled back unless the command commits."""
+    with sessions(write=write, org=org) as begin, begin() as services:
+        yield services

@@ -13,10 +13,8 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from app.api.idempotency import IdempotencyStore
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
-from app.audit.sequencer import STEP, Sequencer
 from app.building import BUILDERS
 from app.core.clock import Clock, SystemClock
 from app.core.context import SYSTEM, Caller
@@ -32,11 +30,11 @@ from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
-from app.directory.credential_expiry import CredentialExpiry
 from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
+from app.governance.reconciliation import DRIFTED
 from app.governance.roles import RoleService
 from app.governance.seat_pool import HAND_OVER, SeatPool
 from app.handlers_sign_in import (
@@ -47,6 +45,7 @@ from app.handlers_sign_in import (
     end_sessions_of_seatless,
     note_sign_in,
 )
+from app.jobs import JOBS
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
@@ -57,13 +56,9 @@ from app.settings import Settings
 from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
-from app.sso.domain_checks import DomainChecks
-from app.sso.idp_certificates import IdpCertificates
-from app.sso.leftovers import Leftovers
-from app.sso.metadata_polls import MetadataPolls
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
-from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
-from app.worker import Job, Worker
+from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES
+from app.worker import Worker
 
 T = TypeVar("T")
 
@@ -228,70 +223,17 @@ def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
 
 
+def _sound_alarm(services: Services, payload: Mapping[str, Any]) -> None:
+    DRIFTS.inc()
+    structlog.get_logger().error(DRIFTED, org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HAND_OVER: _hand_over,
     DEPROVISIONED: _publish_deprovision,
+    DRIFTED: _sound_alarm,
 }
-
-
-def _give_notices(services: Services) -> bool:
-    services.get(CredentialExpiry).give_notices()
-    return False
-
-
-def _warn_of_certificates(services: Services) -> bool:
-    services.get(IdpCertificates).give_notices()
-    return False
-
-
-JOBS = (
-    Job(
-        "audit.sequence",
-        is_due=lambda services: services.get(Sequencer).has_work(),
-        run=lambda services: services.get(Sequencer).step() == STEP,
-    ),
-    Job(
-        "credential.expiry",
-        is_due=lambda services: services.get(CredentialExpiry).has_due(),
-        run=_give_notices,
-    ),
-    Job(
-        "certificate.expiry",
-        is_due=lambda services: services.get(IdpCertificates).has_due(),
-        run=_warn_of_certificates,
-    ),
-    Job(
-        "metadata.polls",
-        is_due=lambda services: services.get(MetadataPolls).has_due(),
-        run=lambda services: services.get(MetadataPolls).run_due(),
-    ),
-    Job(
-        "domain.checks",
-        is_due=lambda services: services.get(DomainChecks).has_due(),
-        run=lambda services: services.get(DomainChecks).run_due(),
-    ),
-    Job(
-        "idempotency.purge",
-        is_due=lambda services: services.get(IdempotencyStore).has_old(),
-        run=lambda services: services.get(IdempotencyStore).purge(),
-    ),
-    Job(
-        "jit_seats.lapse",
-        is_due=lambda services: services.get(EntitlementService).has_lapsed(),
-        run=lambda services: services.get(EntitlementService).release_lapsed(),
-    ),
-    Job(
-        "sso.purge",
-        is_due=lambda services: services.get(Leftovers).has_old(),
-        run=lambda services: services.get(Leftovers).purge(),
-    ),
-    Job(
-        "scim_requests.purge",
-        is_due=lambda services: services.get(TraceStore).has_old(),
-        run=lambda services: services.get(TraceStore).purge(),
-    ),
-)
 
 
 def build_worker(container: Container) -> Worker:

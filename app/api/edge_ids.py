@@ -20,6 +20,8 @@ DOMAIN = "domain"
 CONNECTION = "conn"
 SESSION = "sess"
 LOGIN_TRACE = "trace"
+SPEND_LIMIT = "spl"
+LIMIT_INCREASE = "linc"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -33,6 +35,8 @@ PATH_IDS = {
     "domain_id": DOMAIN,
     "connection_id": CONNECTION,
     "session_id": SESSION,
+    "spend_limit_id": SPEND_LIMIT,
+    "limit_increase_id": LIMIT_INCREASE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.

@@ -10,8 +10,10 @@ from app.api.routes_audit import audit
 from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
 from app.api.routes_domains import domains
-from app.api.routes_endpoint import json_response, to_json, view_of
+from app.api.routes_endpoint import json_response, view_of
+from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
+from app.api.routes_increases import increases
 from app.api.routes_limits import limits
 from app.api.routes_login_traces import login_traces
 from app.api.routes_mappings import mappings
@@ -22,6 +24,7 @@ from app.api.routes_seats import seats
 from app.api.routes_sessions import sessions
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
+from app.api.tables import to_json
 
 description = Endpoints("Description")
 
@@ -39,11 +42,13 @@ def get_openapi() -> Response:
 RESOURCES = (
     organization,
     users,
+    explanations,
     groups,
     roles,
     mappings,
     seats,
     limits,
+    increases,
     audit,
     scim_requests,
     domains,

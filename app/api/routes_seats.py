@@ -16,6 +16,7 @@ from app.api.schemas.seats import (
     show_pool,
     show_seat,
 )
+from app.api.tables import CSV
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
 from app.web.context import service
@@ -23,7 +24,14 @@ from app.web.context import service
 seats = Endpoints("Seats")
 
 
-@seats.endpoint("GET", "/seats", scope=scopes.GOVERNANCE_READ, query=SeatQuery(), answer=list_of(SeatSchema))
+@seats.endpoint(
+    "GET",
+    "/seats",
+    scope=scopes.GOVERNANCE_READ,
+    query=SeatQuery(),
+    answer=list_of(SeatSchema),
+    other_media_type=CSV,
+)
 def list_seats(query: Query) -> dict[str, Any]:
     """List everybody who has, awaits or had a seat."""
     state = filters_of(query).get("state")

@@ -24,6 +24,15 @@ audit_events = scoped_table(
 )
 Index("uq_audit_events_position", audit_events.c.org_id, audit_events.c.position, unique=True)
 Index("ix_audit_events_target", audit_events.c.org_id, audit_events.c.target_id, audit_events.c.position)
+# What people did themselves; most entries are a connection's or a key's and stay out of it.
+Index(
+    "ix_audit_events_person",
+    audit_events.c.org_id,
+    audit_events.c.actor_id,
+    audit_events.c.position,
+    postgresql_where=text("actor_type = 'user'"),
+    sqlite_where=text("actor_type = 'user'"),
+)
 Index(
     "ix_audit_events_unsequenced",
     audit_events.c.org_id,

@@ -16,7 +16,8 @@ FIRST_ID = "00000000-0000-0000-0000-000000000000"
 # And behind every one: nothing follows it.
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UUID = re.compile(UUID_PATTERN)
 
 
 class IdFactory(Protocol):

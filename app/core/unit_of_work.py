@@ -60,6 +60,7 @@ class UnitOfWork:
         self._events: deque[Event] = deque()
         self._handled: list[Event] = []
         self._waiting: list[Write] = []
+        self._latest: dict[object, Mapping[str, Any]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -123,8 +124,11 @@ class UnitOfWork:
         """Let one fenced write take effect before anything that could see it, or else at the commit.
 
         With `lost`, raises `ConcurrentUpdateError` of that text, then or at the commit, when no row
-        was touched. A write takes the place of one that still waits under the same `key`.
+        was touched. A write takes the place of one that still waits under the same `key`; `latest` knows
+        its values.
         """
+        if key is not None:
+            self._latest[key] = parameters
         values = self._stamped(statement, parameters)
         prepared = self._statements.prepare(statement, values, check_fence)
         write = Write(prepared.plan, prepared.values(values), lost, key)
@@ -137,6 +141,10 @@ class UnitOfWork:
         ):
             self._send()
         self._waiting.append(write)
+
+    def latest(self, key: object) -> Mapping[str, Any] | None:
+        """The parameters of the last write under this key, whether it waits or not."""
+        return self._latest.get(key)
 
     def execute_unscoped(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Result:
         """Run a statement outside the fence: only look-ups before the organization is known."""
@@ -175,6 +183,7 @@ class UnitOfWork:
         except UsherError:
             self._events.clear()
             self._waiting.clear()
+            self._latest.clear()
             del self._handled[handled:]
             connection.send("ROLLBACK TO SAVEPOINT part", {})
             connection.send("RELEASE SAVEPOINT part", {})
@@ -208,6 +217,7 @@ class UnitOfWork:
         self._events.clear()
         self._handled.clear()
         self._waiting.clear()
+        self._latest.clear()
         if connection is None:
             return
         try:

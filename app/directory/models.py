@@ -1,4 +1,4 @@
-"""The shared nouns as tables: organizations, users, groups, memberships, principals, credentials.
+"""The shared nouns as tables: organizations, people, groups, memberships, principals, roles, credentials.
 
 Every key is led by `org_id`. A user's SCIM attributes are stored twice, both written once at change
 time: `attributes` is the text that a SCIM answer sends, `search` is what filters compare (folded
@@ -218,6 +218,22 @@ Index(
     group_ancestors.c.ancestor_id,
     group_ancestors.c.group_id,
 )
+
+# What a group can give; governance writes it. Here because every part shows roles by name.
+roles = scoped_table(
+    "roles",
+    Column("id", Id, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("name_key", String(100), nullable=False),
+    Column("built_in", Boolean, nullable=False),
+    Column("surfaces", Json, nullable=False),
+    Column("models", Json),
+    Column("permissions", Json, nullable=False),
+    Column("denies", Json, nullable=False),
+    Column("seat", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+Index("uq_roles_name_key", roles.c.org_id, roles.c.name_key, unique=True)
 
 # SCIM tokens and API keys. Two secrets may be live at once, so that a rotation fails no request.
 credentials = scoped_table(

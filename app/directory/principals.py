@@ -4,7 +4,7 @@ Only the directory writes `active` and `blocked`, and only here; governance writ
 change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -112,3 +112,12 @@ def store(uow: UnitOfWork, people: Sequence[Principal]) -> None:
         uow.write(_STORE, rows[0], key=(_STORE, people[0].id))
     else:
         uow.execute_many(_STORE, rows)
+
+
+def latest(uow: UnitOfWork, principal_id: str) -> Mapping[str, Any] | None:
+    """What this transaction has last written of one person, by column; null when it wrote nothing.
+
+    So an answer can say what holds after a change without reading it back.
+    """
+    row = uow.latest((_STORE, principal_id))
+    return None if row is None else {name.removeprefix("new_"): value for name, value in row.items()}

@@ -22,6 +22,7 @@ _PEOPLE = (
         users.c.email,
         users.c.created_at,
         users.c.last_modified_at,
+        principals.c.id.label("principal_id"),
         principals.c.active,
         principals.c.blocked,
         principals.c.epoch,

@@ -5,16 +5,15 @@ parallel changes of the same person cannot both decide on what the other has not
 happen here, in the caller's transaction. Locks go groups, principals, seats, seat pool.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, or_, select, update
+from sqlalchemy import bindparam, exists, select, update
 
-from app.core.batches import BATCH, batches
+from app.core.batches import batches
 from app.core.connection import Row
-from app.core.database import UtcDateTime
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -24,7 +23,7 @@ from app.directory.principals import store as store_principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import group_mappings, seats
 from app.governance.policy import jit_seats_since, load_policy, load_policy_of
-from app.governance.resolver import NOTHING, Entitlement, Source, resolve
+from app.governance.resolver import NOTHING, Entitlement, Policy, Source, resolve
 from app.governance.seat_pool import HOLDING, SeatPool
 
 _PEOPLE = (
@@ -38,21 +37,6 @@ _MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
     memberships.c.org_id == ORG_ID,
     is_one_of(memberships.c.user_id, "ids"),
     exists().where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == memberships.c.group_id),
-)
-# People who exist only by signing in and have something left from long ago.
-_LAPSED = (
-    select(principals.c.user_id)
-    .where(
-        principals.c.org_id == ORG_ID,
-        principals.c.jit_signed_in_at < bindparam("since", type_=UtcDateTime()),
-        principals.c.active.is_(True),
-        or_(
-            principals.c.role_id.is_not(None),
-            and_(principals.c.seat_state.is_not(None), principals.c.seat_state != "released"),
-        ),
-    )
-    .order_by(principals.c.jit_signed_in_at)
-    .limit(bindparam("count"))
 )
 _SEATS = select(seats).where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
 _EMPTY_SEAT = (
@@ -106,7 +90,13 @@ class EntitlementService:
         for batch in batches(sorted(set(user_ids))):
             rows = self._uow.execute(_LOCK_PEOPLE, {"ids": list(batch)})
             people = [Principal._make(row) for row in rows]
-            self._apply(self._decide(people, signing_in=signing_in))
+            self._apply(self._decide(people, load_policy(self._uow), signing_in=signing_in))
+
+    def preview(self, policy: Policy, user_ids: Sequence[str], *, lock: bool) -> Iterator[Sequence[Decision]]:
+        """What `refresh` would decide under a policy, in batches; nobody is changed."""
+        for batch in batches(user_ids):
+            rows = self._uow.execute(_LOCK_PEOPLE if lock else _PEOPLE, {"ids": list(batch)})
+            yield self._decide([Principal._make(row) for row in rows], policy)
 
     def withdraw(self, person: Principal) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
@@ -133,24 +123,12 @@ class EntitlementService:
     def decide(self, user_id: str) -> Decision:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
         row = self._uow.execute(_PEOPLE, {"ids": [user_id]}).one()
-        return self._decide([Principal._make(row)])[0]
+        return self._decide([Principal._make(row)], load_policy(self._uow))[0]
 
-    def has_lapsed(self) -> bool:
-        return bool(self._lapsed(1))
-
-    def release_lapsed(self) -> bool:
-        """Take the seats of who exists only by signing in and has not for long; answers whether of all."""
-        lapsed = self._lapsed(BATCH)
-        self.refresh(lapsed)
-        return len(lapsed) == BATCH
-
-    def _lapsed(self, count: int) -> list[str]:
-        values = {"since": jit_seats_since(self._uow), "count": count}
-        return self._uow.execute(_LAPSED, values).scalars()
-
-    def _decide(self, people: Sequence[Principal], *, signing_in: bool = False) -> list[Decision]:
+    def _decide(
+        self, people: Sequence[Principal], policy: Policy, *, signing_in: bool = False
+    ) -> list[Decision]:
         user_ids = [person.user_id for person in people]
-        policy = load_policy(self._uow)
         groups = self._mapped_groups(user_ids)
         found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
         by_sign_in = [person for person in people if person.jit_signed_in_at is not None]
@@ -267,5 +245,13 @@ def _differs(decision: Decision) -> bool:
     person, entitlement, seat = decision.person, decision.entitlement, decision.seat
     sources = [source_dict(source) for source in entitlement.sources]
     return person != _with_rights(person, entitlement, decision.state) or (
-        seat is not None and (seat.sources != sources or seat.waiting_rank != entitlement.waiting_rank)
+        seat is not None
+        and (seat.state, seat.role_id, seat.surfaces, seat.sources, seat.waiting_rank)
+        != (
+            decision.state,
+            entitlement.role_id,
+            list(entitlement.surfaces),
+            sources,
+            entitlement.waiting_rank,
+        )
     )

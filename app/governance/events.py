@@ -35,6 +35,50 @@ class SeatPoolChanged(ObjectEvent):
     target_type = "org"
 
 
+class DriftFound(ObjectEvent):
+    """People or the pool were not what they should be; `id` is the organization's."""
+
+    action = "reconciliation.drifted"
+    target_type = "org"
+
+
+class DriftRepaired(ObjectEvent):
+    action = "reconciliation.repaired"
+    target_type = "org"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitEvent(Event):
+    """A spend limit or the wish for one; the target is the person, group or organization it is about."""
+
+    target_type: str
+    target_id: str
+    data: Mapping[str, Any]
+
+    def entries(self) -> Iterable[AuditEntry]:
+        yield AuditEntry(self.action, self.target_type, self.target_id, self.data)
+
+
+class SpendLimitSet(LimitEvent):
+    action = "spend_limit.set"
+
+
+class SpendLimitDeleted(LimitEvent):
+    action = "spend_limit.deleted"
+
+
+class LimitIncreaseRequested(LimitEvent):
+    action = "limit_increase.requested"
+
+
+class LimitIncreaseApproved(LimitEvent):
+    action = "limit_increase.approved"
+
+
+class LimitIncreaseDenied(LimitEvent):
+    action = "limit_increase.denied"
+
+
 @dataclass(frozen=True, slots=True)
 class EntitlementChange:
     """One person's outcome; `action` is `seat.assigned`, `seat.released`, … or `entitlement.changed`."""

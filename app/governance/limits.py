@@ -1,52 +1,231 @@
-"""The limits that hold for one person, each with where it comes from."""
+"""Spend limits: set, listed, deleted, and what of them holds for one person.
 
-from collections.abc import Sequence
+A change takes effect at the next decision, because whoever decides reads the limits anew. It must not
+know what has been spent.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, union_all, update
+
+from app.core.clock import rfc3339
+from app.core.connection import Row
+from app.core.errors import BadRequestError, NotFoundError
+from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.directory.models import memberships, principals
 from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
-from app.governance.models import WINDOWS
-from app.governance.roles import RoleService
+from app.governance.caps import Cap, Limit, resolve_caps
+from app.governance.events import SpendLimitDeleted, SpendLimitSet
+from app.governance.models import WINDOWS, spend_limits
 from app.governance.windows import resets_at
+
+_SHOWN = (
+    select(spend_limits, principals.c.user_id)
+    .select_from(
+        spend_limits.outerjoin(
+            principals,
+            and_(
+                principals.c.org_id == spend_limits.c.org_id,
+                spend_limits.c.scope_type == "user",
+                principals.c.id == spend_limits.c.scope_id,
+            ),
+        )
+    )
+    .where(
+        spend_limits.c.org_id == ORG_ID,
+        # Those of roles are edited with their role.
+        spend_limits.c.scope_type != "role",
+        or_(spend_limits.c.expires_at.is_(None), spend_limits.c.expires_at > bindparam("moment")),
+    )
+)
+_BY_ID = _SHOWN.where(spend_limits.c.id == bindparam("id"))
+_FILTERS = {
+    "scope_type": spend_limits.c.scope_type == bindparam("scope_type"),
+    "window": spend_limits.c.window == bindparam("window"),
+    "user_id": principals.c.user_id == bindparam("user_id"),
+    "group_id": and_(spend_limits.c.scope_type == "group", spend_limits.c.scope_id == bindparam("group_id")),
+}
+_SAME_SCOPE = (
+    select(spend_limits)
+    .where(
+        spend_limits.c.org_id == ORG_ID,
+        spend_limits.c.scope_type == bindparam("scope_type"),
+        spend_limits.c.scope_id == bindparam("scope_id"),
+        spend_limits.c.window == bindparam("window"),
+    )
+    .with_for_update()
+)
+_INSERT = insert(spend_limits)
+_UPDATE = (
+    update(spend_limits)
+    .where(spend_limits.c.org_id == ORG_ID, spend_limits.c.id == bindparam("row_id"))
+    .values({name: bindparam(f"new_{name}") for name in ("amount_nanousd", "mode", "pool", "expires_at")})
+)
+_DELETE = delete(spend_limits).where(
+    spend_limits.c.org_id == ORG_ID, spend_limits.c.id == bindparam("row_id")
+)
+_LIMIT_COLUMNS = [spend_limits.c[name] for name in Limit.__dataclass_fields__]
+_of_scope = select(*_LIMIT_COLUMNS).where(spend_limits.c.org_id == ORG_ID)
+# One part for each kind of scope, because a database finds each by the index and none by an OR of them.
+IN_QUESTION = union_all(
+    _of_scope.where(
+        spend_limits.c.scope_type == "user", spend_limits.c.scope_id == bindparam("principal_id")
+    ),
+    _of_scope.where(spend_limits.c.scope_type == "role", spend_limits.c.scope_id == bindparam("role_id")),
+    _of_scope.where(
+        spend_limits.c.scope_type == "group",
+        spend_limits.c.scope_id.in_(
+            select(memberships.c.group_id).where(
+                memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id")
+            )
+        ),
+    ),
+    _of_scope.where(spend_limits.c.scope_type == "organization", spend_limits.c.scope_id == ORG_ID),
+)
+
+
+class Scope(NamedTuple):
+    """`id` is a user's, a group's or the organization's own."""
+
+    type: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveLimit:
-    """`source` is `role`, or `deprovisioned` when the person may spend nothing at all."""
+    """One cap of one person; `resets_at` is null while no window is open.
 
-    window: str
-    amount_nanousd: int
-    source: str
+    The source is `deprovisioned` when the person may spend nothing at all.
+    """
+
+    cap: Cap
     resets_at: datetime | None
 
 
 class LimitService:
     def __init__(
-        self,
-        uow: UnitOfWork,
-        directory: DirectoryQueries,
-        roles: RoleService,
-        organizations: OrganizationService,
+        self, uow: UnitOfWork, directory: DirectoryQueries, organizations: OrganizationService
     ) -> None:
         self._uow = uow
         self._directory = directory
-        self._roles = roles
         self._organizations = organizations
 
     def effective(self, user_id: str) -> Sequence[EffectiveLimit]:
-        """One row for each window that has a cap; inactive or seatless people have four zeros."""
+        """What holds for one living person; inactive or seatless people have four zeros."""
         person = self._directory.person(user_id)
         zone = self._organizations.current().zone
-        if person.active and person.seat_state == "assigned":
-            amounts = self._roles.limits_of(person.role_id)
-            source = "role"
-        else:
-            amounts = dict.fromkeys(WINDOWS, 0)
-            source = "deprovisioned"
         return [
-            EffectiveLimit(window, amounts[window], source, resets_at(window, self._uow.now, zone))
-            for window in WINDOWS
-            if window in amounts
+            EffectiveLimit(cap, resets_at(cap.window, self._uow.now, zone)) for cap in self._caps_of(person)
         ]
+
+    def _caps_of(self, person: Row) -> list[Cap]:
+        if not person.active or person.seat_state != "assigned":
+            return [
+                Cap("user", person.principal_id, window, 0, "hard", "deprovisioned") for window in WINDOWS
+            ]
+        values = {"principal_id": person.principal_id, "role_id": person.role_id, "user_id": person.id}
+        limits = [Limit(*row) for row in self._uow.execute(IN_QUESTION, values)]
+        return resolve_caps(limits, person.principal_id, self._uow.now)
+
+    def get(self, limit_id: str) -> Row:
+        row = self._uow.execute(_BY_ID, {"id": limit_id, "moment": self._uow.now}).first()
+        if row is None:
+            raise NotFoundError(
+                f"There is no spend limit with the id {limit_id!r}.", code="spend_limit_not_found"
+            )
+        return row
+
+    def page(self, *, after: str, limit: int, filters: Mapping[str, str]) -> Sequence[Row]:
+        """Up to `limit` limits in force of people, groups and the organization, with an id above `after`."""
+        statement = (
+            _SHOWN.where(spend_limits.c.id > bindparam("after"), *(_FILTERS[name] for name in filters))
+            .order_by(spend_limits.c.id)
+            .limit(limit)
+        )
+        return self._uow.execute(statement, {**filters, "after": after, "moment": self._uow.now}).all()
+
+    def set(
+        self,
+        scope: Scope,
+        window: str,
+        amount_nanousd: int | None,
+        *,
+        mode: str = "hard",
+        pool: bool = False,
+        expires_at: datetime | None = None,
+    ) -> Row:
+        """Set the limit of a scope in a window; what was set before for both is replaced.
+
+        One with an expiry lies over the standing limit instead, which holds again afterwards.
+        """
+        uow = self._uow
+        if expires_at is not None and expires_at <= uow.now:
+            raise BadRequestError("expires_at: Give a time in the future, or null for a standing limit.")
+        stored = Scope(scope.type, self._stored_id(scope))
+        values = {
+            "amount_nanousd": amount_nanousd,
+            "mode": mode,
+            "pool": pool,
+            "expires_at": expires_at,
+        }
+        found = {row.temporary: row for row in self._same_scope(stored, window)}
+        is_temporary = expires_at is not None
+        if True in found and not is_temporary:
+            uow.execute(_DELETE, {"row_id": found[True].id})
+        previous = found.get(is_temporary)
+        limit_id = uow.ids.new() if previous is None else previous.id
+        if previous is None:
+            key = {"scope_type": stored.type, "scope_id": stored.id, "window": window}
+            row = {**values, **key, "id": limit_id, "temporary": is_temporary, "created_at": uow.now}
+            uow.execute(_INSERT, row)
+        else:
+            new = {f"new_{name}": value for name, value in values.items()}
+            uow.execute(_UPDATE, {**new, "row_id": limit_id})
+        data = {"window": window, **_said(amount_nanousd, mode, pool, expires_at)}
+        uow.add(SpendLimitSet(*_target(scope), {**data, "previous": previous and _said_of(previous)}))
+        return self.get(limit_id)
+
+    def delete(self, limit_id: str) -> None:
+        row = self.get(limit_id)
+        self._uow.execute(_DELETE, {"row_id": limit_id})
+        scope = Scope(row.scope_type, row.user_id or row.scope_id)
+        self._uow.add(SpendLimitDeleted(*_target(scope), {"window": row.window, **_said_of(row)}))
+
+    def _same_scope(self, stored: Scope, window: str) -> Sequence[Row]:
+        values = {"scope_type": stored.type, "scope_id": stored.id, "window": window}
+        return self._uow.execute(_SAME_SCOPE, values).all()
+
+    def _stored_id(self, scope: Scope) -> str:
+        """The id under which a limit is kept; raises `NotFoundError` for what is not there.
+
+        A person's limits hang on the principal, so that leaving and coming back resets nothing.
+        """
+        if scope.type == "user":
+            return str(self._directory.person(scope.id).principal_id)
+        if scope.type == "group":
+            return str(self._directory.group(scope.id).id)
+        if scope.id != self._uow.org_id:
+            raise NotFoundError("There is no such organization here.", code="organization_not_found")
+        return scope.id
+
+
+def _target(scope: Scope) -> tuple[str, str]:
+    return "org" if scope.type == "organization" else scope.type, scope.id
+
+
+def _said(amount_nanousd: int | None, mode: str, pool: bool, expires_at: datetime | None) -> dict[str, Any]:
+    return {
+        "amount_nanousd": amount_nanousd,
+        "mode": mode,
+        "pool": pool,
+        "expires_at": None if expires_at is None else rfc3339(expires_at),
+    }
+
+
+def _said_of(row: Row) -> dict[str, Any]:
+    return _said(row.amount_nanousd, row.mode, row.pool, row.expires_at)

@@ -16,10 +16,10 @@ from app.core.errors import ConflictError, NotFoundError, PreconditionFailedErro
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import group_members, groups, memberships, organizations
+from app.directory.models import group_members, groups, memberships, organizations, roles
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
-from app.governance.models import group_mappings, roles, seats
+from app.governance.models import group_mappings, seats
 from app.governance.policy import load_mappings, lock_groups, lock_roles
 from app.governance.resolver import GroupMapping
 

@@ -1,4 +1,4 @@
-"""Roles, mappings, seats and limits as tables."""
+"""Mappings, seats and limits as tables."""
 
 from sqlalchemy import (
     BigInteger,
@@ -10,28 +10,18 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    text,
 )
 
 from app.core.database import Id, Json, UtcDateTime
 from app.core.tenancy import scoped_table
+from app.directory.models import one_of
 
 SEAT_ON = ("provision", "login")
 WINDOWS = ("five_hour", "daily", "weekly", "monthly")
-
-roles = scoped_table(
-    "roles",
-    Column("id", Id, primary_key=True),
-    Column("name", String(100), nullable=False),
-    Column("name_key", String(100), nullable=False),
-    Column("built_in", Boolean, nullable=False),
-    Column("surfaces", Json, nullable=False),
-    Column("models", Json),
-    Column("permissions", Json, nullable=False),
-    Column("denies", Json, nullable=False),
-    Column("seat", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-Index("uq_roles_name_key", roles.c.org_id, roles.c.name_key, unique=True)
+SCOPE_TYPES = ("user", "role", "group", "organization")
+MODES = ("hard", "soft")
+INCREASE_STATES = ("pending", "approved", "denied")
 
 group_mappings = scoped_table(
     "group_mappings",
@@ -83,13 +73,80 @@ seat_pools = scoped_table(
     CheckConstraint("quantity IS NULL OR assigned <= quantity", name="quantity"),
 )
 
+# What somebody may spend in a window. A temporary limit lies over the standing one of the same scope and
+# window until it expires; `amount_nanousd` is null where a person explicitly has no cap.
 spend_limits = scoped_table(
     "spend_limits",
-    Column("scope_type", String(16), primary_key=True),
-    Column("scope_id", Id, primary_key=True),
-    Column("window", String(16), primary_key=True),
-    Column("amount_nanousd", BigInteger, nullable=False),
-    CheckConstraint("scope_type IN ('role')", name="scope_type"),
-    CheckConstraint("\"window\" IN ('five_hour', 'daily', 'weekly', 'monthly')", name="window"),
+    Column("id", Id, primary_key=True),
+    Column("scope_type", String(16), nullable=False),
+    # A principal, role, group or the organization itself.
+    Column("scope_id", Id, nullable=False),
+    Column("window", String(16), nullable=False),
+    Column("amount_nanousd", BigInteger),
+    Column("mode", String(8), nullable=False),
+    # One shared sum for all of the scope instead of one for each person.
+    Column("pool", Boolean, nullable=False),
+    Column("temporary", Boolean, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint(one_of("scope_type", SCOPE_TYPES), name="scope_type"),
+    CheckConstraint(one_of('"window"', WINDOWS), name="window"),
+    CheckConstraint(one_of("mode", MODES), name="mode"),
     CheckConstraint("amount_nanousd >= 0", name="amount_nanousd"),
+    CheckConstraint("amount_nanousd IS NOT NULL OR scope_type = 'user'", name="no_cap"),
+    CheckConstraint("temporary = (expires_at IS NOT NULL)", name="temporary"),
+)
+Index(
+    "uq_spend_limits_scope",
+    spend_limits.c.org_id,
+    spend_limits.c.scope_type,
+    spend_limits.c.scope_id,
+    spend_limits.c.window,
+    spend_limits.c.temporary,
+    unique=True,
+)
+
+# Somebody's wish for more, and what became of it.
+limit_increases = scoped_table(
+    "limit_increases",
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
+    Column("window", String(16), nullable=False),
+    Column("amount_nanousd", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("state", String(16), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("requested_by_type", String(32), nullable=False),
+    Column("requested_by_id", Text, nullable=False),
+    # What was granted, which may be less than asked for, and until when; null is for good.
+    Column("granted_nanousd", BigInteger),
+    Column("expires_at", UtcDateTime),
+    Column("resolved_at", UtcDateTime),
+    Column("resolved_by_type", String(32)),
+    Column("resolved_by_id", Text),
+    Column("resolution", Text),
+    ForeignKeyConstraint(["org_id", "user_id"], ["users.org_id", "users.id"]),
+    CheckConstraint(one_of('"window"', WINDOWS), name="window"),
+    CheckConstraint(one_of("state", INCREASE_STATES), name="state"),
+)
+Index(
+    "uq_limit_increases_pending",
+    limit_increases.c.org_id,
+    limit_increases.c.user_id,
+    limit_increases.c.window,
+    unique=True,
+    postgresql_where=text("state = 'pending'"),
+    sqlite_where=text("state = 'pending'"),
+)
+Index("ix_limit_increases_user", limit_increases.c.org_id, limit_increases.c.user_id, limit_increases.c.id)
+
+# How far the weekly comparison of all people with what they should have has come: one row for each
+# organization, held by whoever takes the next step.
+reconciliations = scoped_table(
+    "reconciliations",
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("after_user_id", Id, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
 )

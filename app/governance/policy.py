@@ -9,8 +9,8 @@ from app.core.connection import Row
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import groups, memberships, organizations
-from app.governance.models import group_mappings, roles
+from app.directory.models import groups, memberships, organizations, roles
+from app.governance.models import group_mappings
 from app.governance.resolver import Ceiling, GroupMapping, Policy, Role
 
 _POLICY = (

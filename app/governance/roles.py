@@ -13,10 +13,10 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import memberships
+from app.directory.models import memberships, roles
 from app.governance.entitlements import EntitlementService
 from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
-from app.governance.models import group_mappings, roles, seats, spend_limits
+from app.governance.models import group_mappings, seats, spend_limits
 from app.governance.policy import lock_groups, lock_mappings
 from app.governance.rights import PERMISSIONS, SURFACES
 
@@ -172,10 +172,6 @@ class RoleService:
         uow.execute(_DELETE, {"row_id": role_id})
         uow.add(RoleDeleted(role_id, {"name": role.name}))
 
-    def limits_of(self, role_id: str) -> Mapping[str, int]:
-        """The role's spend limits: window to nano-dollars."""
-        return {row.window: row.amount_nanousd for row in self._uow.execute(_LIMITS, {"ids": [role_id]})}
-
     def _insert(self, values: Mapping[str, Any], *, built_in: bool) -> str:
         uow = self._uow
         self._refuse_namesake(values["name"])
@@ -195,7 +191,17 @@ class RoleService:
         uow.execute(_DROP_LIMITS, {"role_id": role_id})
         if limits:
             rows = [
-                {"scope_type": "role", "scope_id": role_id, "window": window, "amount_nanousd": amount}
+                {
+                    "id": uow.ids.new(),
+                    "scope_type": "role",
+                    "scope_id": role_id,
+                    "window": window,
+                    "amount_nanousd": amount,
+                    "mode": "hard",
+                    "pool": False,
+                    "temporary": False,
+                    "created_at": uow.now,
+                }
                 for window, amount in limits.items()
             ]
             uow.execute_many(_INSERT_LIMIT, rows)

@@ -9,10 +9,10 @@ from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import principals, users
+from app.directory.models import principals, roles, users
 from app.governance.entitlements import EntitlementService
 from app.governance.events import EntitlementChange, EntitlementsChanged
-from app.governance.models import roles, seats
+from app.governance.models import seats
 
 _BY_ID = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("user_id"))
 _PERSON = (

@@ -1,7 +1,7 @@
 """SCIM operations on users: read the message, ask the directory, shape the answer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.core.connection import Row
@@ -11,12 +11,13 @@ from app.scim.protocol.normalize import normalize
 from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
-from app.scim.rendering import Answer, with_manager
+from app.scim.rendering import Answer, render, with_manager
+from app.scim.seat import ROLE_NAME, Seat, with_seat
 from app.scim.shelves import INDIRECT_GROUPS, RELATED_TO_USER
 from app.scim.trace import RequestTrace
 
 # All that a change and the answer to it need, in one statement.
-_LOADED = LOCKED_USER.add_columns(*RELATED_TO_USER)
+_LOADED = LOCKED_USER.add_columns(*RELATED_TO_USER, ROLE_NAME)
 
 
 class UserReader(ResourceReader):
@@ -32,10 +33,17 @@ class UserReader(ResourceReader):
         return user
 
     def attributes(self, stored: Stored | Row) -> str:
+        """Who was just written shows no seat: a new person has none, of others `written` knows it."""
         text = super().attributes(stored)
-        if stored.manager_id is None or stored.manager_name is None:
-            return text
-        return with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
+        if stored.manager_id is not None and stored.manager_name is not None:
+            text = with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
+        return text if isinstance(stored, Stored) else with_seat(text, self._base_url, Seat.of(stored))
+
+    def written(self, stored: Stored, user: Row, projection: Projection) -> Answer:
+        """The answer to a change of a loaded user whose events have taken effect."""
+        text = with_seat(self.attributes(stored), self._base_url, Seat.after(self._uow, user))
+        related = self.related([user])[0] if self.joins(projection) else None
+        return render(stored, text, self._base_url, projection, related)
 
     def related(self, rows: Sequence[Row]) -> list[str]:
         """The groups of these users; one statement more where the organization nests groups."""
@@ -55,10 +63,17 @@ def _together(text: str, more: str | None) -> str:
 
 
 class UserResources:
-    """What a write changed is named in `trace`."""
+    """What a write changed is named in `trace`; `settle` lets its events take effect."""
 
-    def __init__(self, reader: UserReader, directory: UserService, trace: RequestTrace) -> None:
+    def __init__(
+        self,
+        reader: UserReader,
+        directory: UserService,
+        trace: RequestTrace,
+        settle: Callable[[], None],
+    ) -> None:
         self._reader = reader
+        self._settle = settle
         self._type = reader.resource_type
         self._directory = directory
         self._tolerances = reader.tolerances
@@ -102,7 +117,10 @@ class UserResources:
             return self._reader.answer(user, projection, self._reader.related([user])[0])
         active = attributes.pop("active", None)
         stored = self._directory.update(user, attributes, idp_active=active, changed=changed)
-        return self._reader.answer(stored, projection, self._reader.related([user])[0])
+        if "active" in changed:
+            # The seat follows by event; the answer shows it as it is afterwards.
+            self._settle()
+        return self._reader.written(stored, user, projection)
 
     def delete(self, user_id: str, if_match: str | None) -> None:
         """RFC 7644 section 3.6; the directory locks the person's groups first, so nothing is held here."""

@@ -8,7 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Label, Select, Subquery, Table, bindparam, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Label,
+    Select,
+    Subquery,
+    Table,
+    bindparam,
+    func,
+    select,
+)
 
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
@@ -37,6 +48,7 @@ class Shelf:
     noun: str
     bindings: Bindings
     table: Table
+    source: FromClause
     columns: tuple[ColumnElement[Any], ...]
     related: tuple[Label[Any], ...]
     one: Select[Any]
@@ -54,12 +66,15 @@ class Shelf:
         noun: str,
         bindings: Bindings,
         related: tuple[Label[Any], ...],
+        *,
         own: Sequence[ColumnElement[Any]] = (),
+        source: FromClause | None = None,
     ) -> "Shelf":
-        """`own` are columns that only this kind of resource has."""
+        """`own` are columns of this kind of resource alone, `source` is the table with what holds them."""
+        source = table if source is None else source
         living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
         columns = (*(table.c[name] for name in _COLUMNS), *own)
-        resources = select(*columns).where(*living)
+        resources = select(*columns).select_from(source).where(*living)
         one = resources.where(table.c.id == bindparam("id"))
         some = resources.where(is_one_of(table.c.id, "ids"))
         ids = select(table.c.id).where(*living).order_by(table.c.id)
@@ -68,6 +83,7 @@ class Shelf:
             noun=noun,
             bindings=bindings,
             table=table,
+            source=source,
             columns=columns,
             related=related,
             one=one,
@@ -91,15 +107,17 @@ class Shelf:
         """
         table = self.table
         chosen = ids.subquery("chosen")
-        page = _joined(table, self.columns, chosen)
+        page = _joined(table, self.source, self.columns, chosen)
         if order is not None:
             page = page.add_columns(chosen.c.sort_key).order_by(order.by(chosen.c.sort_key))
         page = page.order_by(table.c.id)
         return page.add_columns(*self.related) if joined else page
 
 
-def _joined(table: Table, columns: Sequence[ColumnElement[Any]], chosen: Subquery) -> Select[Any]:
-    page = select(*columns).select_from(table.join(chosen, chosen.c.id == table.c.id))
+def _joined(
+    table: Table, source: FromClause, columns: Sequence[ColumnElement[Any]], chosen: Subquery
+) -> Select[Any]:
+    page = select(*columns).select_from(source.join(chosen, chosen.c.id == table.c.id))
     return page.where(table.c.org_id == ORG_ID)
 
 

@@ -27,6 +27,7 @@ from app.directory.models import group_ancestors, group_members, groups, members
 from app.scim.protocol.constants import ENTERPRISE_USER
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
 from app.scim.protocol.filter_sql_json import member
+from app.scim.seat import FILTERED_COLUMNS, FILTERED_LISTS, SEAT_COLUMNS, USERS_WITH_SEATS
 from app.scim.shelf import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
@@ -207,6 +208,7 @@ USERS = Shelf.of(
             ),
             "meta.created": Column(users.c.created_at, Kind.INSTANT),
             "meta.lastModified": Column(users.c.last_modified_at, Kind.INSTANT),
+            **FILTERED_COLUMNS,
         },
         relations={
             "groups": Relation(
@@ -220,9 +222,11 @@ USERS = Shelf.of(
             )
         },
         finders={"emails": holds_email},
+        lists=FILTERED_LISTS,
     ),
     RELATED_TO_USER,
-    own=(users.c.manager_id, SHOWN_NAME),
+    own=(users.c.manager_id, SHOWN_NAME, *SEAT_COLUMNS),
+    source=USERS_WITH_SEATS,
 )
 GROUPS = Shelf.of(
     groups,

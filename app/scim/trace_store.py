@@ -1,7 +1,7 @@
 """Traces as rows: written many at a time, read newest first, forgotten after a while."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     cast,
     column,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -123,6 +125,27 @@ class TraceStore:
             statement = statement.where(_BEFORE)
             values["before_time"], values["before_id"] = before
         return self._uow.execute(statement, values).all()
+
+    def kept_of(self, requests: Collection[tuple[datetime, str]]) -> dict[tuple[datetime, str], str]:
+        """The ids of the traces that are still there, by the moment and request id of a few requests.
+
+        What a request wrote and its trace have the same moment; a client may give one request id twice.
+        """
+        if not requests:
+            return {}
+        values: dict[str, Any] = {}
+        for place, (moment, request_id) in enumerate(sorted(set(requests))):
+            values |= {f"time_{place}": moment, f"request_{place}": request_id}
+        is_asked_for = (
+            and_(
+                scim_requests.c.occurred_at == bindparam(f"time_{place}"),
+                scim_requests.c.request_id == bindparam(f"request_{place}"),
+            )
+            for place in range(len(values) // 2)
+        )
+        statement = select(scim_requests.c.id, scim_requests.c.occurred_at, scim_requests.c.request_id)
+        rows = self._uow.execute(statement.where(_mine, or_(*is_asked_for)), values)
+        return {(row.occurred_at, row.request_id): row.id for row in rows}
 
     def has_old(self) -> bool:
         return self._uow.execute(_HAS_OLD, {"before": self._uow.now - self._kept}).first() is not None

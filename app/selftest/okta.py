@@ -261,8 +261,9 @@ _GROUPS = (
 )
 
 _ENTITLEMENTS = (
-    Step("Entitlements: resource types", "GET", "/ResourceTypes", checks=(lists("User", "Group"),)),
+    Step("Entitlements: resource types", "GET", "/ResourceTypes", checks=(lists("User", "Group", "Role"),)),
     Step("Entitlements: schemas", "GET", "/Schemas", checks=(lists(USER, GROUP),)),
+    Step("Entitlements: roles", "GET", "/Roles", checks=(lists(),)),
 )
 
 STEPS = (*_USERS, *_GROUPS, *_ENTITLEMENTS)

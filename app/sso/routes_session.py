@@ -13,8 +13,8 @@ from app.sso.routes_logout import lead_to_idp
 from app.sso.routes_pages import SUBMIT_SCRIPT, form, page
 from app.sso.routes_same_origin import FIELD, csrf_token, require_same_origin
 from app.sso.session_recognition import SessionRecognition, SignedIn
-from app.sso.session_views import SessionViews, Standing
 from app.sso.sessions import SessionService
+from app.sso.waiting_places import WaitingPlaces
 from app.web.context import Services, identify, service, state
 
 MAX_SHOWN = 100
@@ -49,7 +49,6 @@ def require_signed_in() -> SignedIn:
 def show_session() -> Response:
     """Tell an app who is signed in and what they may use."""
     person = require_signed_in()
-    shown = service(SessionViews).standing(person)
     body = {
         "user": {
             "id": edge_id("user", person.user_id),
@@ -57,10 +56,10 @@ def show_session() -> Response:
             "email": person.email,
         },
         "organization": {"id": edge_id("org", person.org_id), "slug": person.org_slug},
-        "role": shown.role,
+        "role": person.role,
         "surfaces": list(person.surfaces),
         "seat_state": person.seat_state,
-        "waiting_place": shown.waiting_place,
+        "waiting_place": service(WaitingPlaces).of(person),
         "expires_at": rfc3339(person.expires_at),
     }
     return Response(json.dumps(body, ensure_ascii=False), content_type="application/json")
@@ -75,7 +74,7 @@ def show_me() -> Response:
     name, address = person.display_name or person.user_name, person.email or person.user_name
     parts: list[str] = [
         f"You are {name} ({address}) at {person.org_name}.",
-        _seat_sentence(person, service(SessionViews).standing(person)),
+        _seat_sentence(person, service(WaitingPlaces).of(person)),
     ]
     for row in rows:
         here = " (this browser)" if row.id == person.session_id else ""
@@ -125,9 +124,9 @@ def submit_script() -> Response:
     return Response(SUBMIT_SCRIPT, content_type="text/javascript; charset=utf-8")
 
 
-def _seat_sentence(person: SignedIn, shown: Standing) -> str:
-    if shown.waiting_place is not None:
-        return f"No seat is free. You are number {shown.waiting_place} in the waiting list."
+def _seat_sentence(person: SignedIn, place: int | None) -> str:
+    if place is not None:
+        return f"No seat is free. You are number {place} in the waiting list."
     if person.seat_state == "assigned":
         return f"You have a seat: {', '.join(person.surfaces) or 'no surfaces'}."
     if person.seat_state == "suspended":

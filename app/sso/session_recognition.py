@@ -15,7 +15,7 @@ from app.core.database import UtcDateTime
 from app.core.tenancy import ORG_ID, enter_organization, lookups
 from app.core.tokens import hash_token, is_well_formed
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import organizations, principals, users
+from app.directory.models import organizations, principals, roles, users
 from app.sso.models_sign_in import sessions
 
 SESSION_LOOKUP = "session"
@@ -52,7 +52,8 @@ def _recognize(dialect: str) -> Select[Any]:
         users.c.user_name,
         users.c.display_name,
         users.c.email,
-        *(principals.c[name] for name in ("seat_state", "role_id", "surfaces", "permissions")),
+        *(principals.c[name] for name in ("seat_state", "surfaces", "permissions")),
+        roles.c.name.label("role"),
         organizations.c.slug.label("org_slug"),
         organizations.c.name.label("org_name"),
     )
@@ -75,6 +76,7 @@ def _recognize(dialect: str) -> Select[Any]:
         sessions.join(principals, person)
         .join(users, and_(users.c.org_id == sessions.c.org_id, users.c.id == sessions.c.user_id))
         .join(organizations, organizations.c.org_id == sessions.c.org_id)
+        .outerjoin(roles, and_(roles.c.org_id == principals.c.org_id, roles.c.id == principals.c.role_id))
     )
     if dialect == "postgresql":
         row = select(*shown).select_from(joined).where(*is_live).offset(0).lateral("session")
@@ -103,7 +105,7 @@ class SignedIn:
     display_name: str | None
     email: str | None
     seat_state: str | None
-    role_id: str | None
+    role: str | None
     surfaces: Sequence[str]
     permissions: Sequence[str]
 

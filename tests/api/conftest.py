@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -78,6 +79,15 @@ class Office:
         return made
 
 
+def furnish(office: Office) -> Office:
+    role = office.role()["id"]
+    group = office.group("eng", [office.user("ada")])
+    office.post("/group_mappings", {"group_id": group, "role_id": role})
+    office.post("/scim_tokens", {"name": "spare"})
+    office.post("/api_keys", {"name": "spare", "scopes": ["audit:read"]})
+    return office
+
+
 @pytest.fixture
 def acme(app: Flask) -> Office:
     """The organization that a test is about."""
@@ -88,6 +98,24 @@ def acme(app: Flask) -> Office:
 def globex(app: Flask) -> Office:
     """Another organization, which must never see or touch acme's."""
     return Office(app)
+
+
+@pytest.fixture
+def furnished(acme: Office) -> Office:
+    """An organization with one of each: a person with a seat by group and role, a token, a key."""
+    return furnish(acme)
+
+
+@pytest.fixture
+def furnished_globex(globex: Office) -> Office:
+    return furnish(globex)
+
+
+@pytest.fixture(scope="session")
+def described(app: Flask) -> Any:
+    """The OpenAPI document as a maker of requests; the keys are the test's own, a made-up one is 401."""
+    config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+    return schemathesis.openapi.from_wsgi(f"{ROOT}/openapi.json", app, config=config)
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ BODIES = {
     },
     ("PATCH", "/api/v1/roles/<role_id>"): {"surfaces": []},
     ("PATCH", "/api/v1/scim_tokens/<scim_token_id>"): {"tolerances": "strict"},
+    ("POST", "/api/v1/limit_increases/<limit_increase_id>/approve"): {"amount_usd": "1000000"},
+    ("POST", "/api/v1/limit_increases/<limit_increase_id>/deny"): {},
     ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
 }
 
@@ -48,6 +50,10 @@ class Victim:
         api = organization.api
         token = json_of(api.post("/scim_tokens", {"name": "victim"}))["id"]
         key = json_of(api.post("/api_keys", {"name": "victim", "scopes": ["admin"]}))["id"]
+        person = edge_id("user", self.user_id)
+        scope = {"type": "user", "id": person}
+        limit = {"scope": scope, "window": "daily", "amount_usd": "5"}
+        wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
         self.ids = {
@@ -60,12 +66,14 @@ class Victim:
             "api_key_id": key,
             "key_id": key,
             "scim_request_id": traces[0]["id"],
+            "spend_limit_id": json_of(api.post("/spend_limits", limit))["id"],
+            "limit_increase_id": json_of(api.post("/limit_increases", wish))["id"],
         }
 
     def path(self, rule: str) -> str:
         values = self.ids
         if rule.startswith("/scim/"):
-            values = {"user_id": self.user_id, "group_id": self.group_id}
+            values = {name: id_.partition("_")[2] for name, id_ in values.items()}
         for name, value in values.items():
             rule = rule.replace(f"<{name}>", value)
         return rule
@@ -73,7 +81,8 @@ class Victim:
     def snapshot(self) -> list[object]:
         """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
         organization = self.organization
-        api = ("/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization")
+        api = ["/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization"]
+        api += ["/spend_limits", "/limit_increases"]
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
 

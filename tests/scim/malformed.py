@@ -114,7 +114,7 @@ def _as_requests(endpoint: str, named: dict[str, str], name: str, value: Any) ->
 
 
 def wrong_types() -> Iterator[Malformed]:
-    for resource_type in REGISTRY.resource_types:
+    for resource_type in (REGISTRY.user, REGISTRY.group):
         name = "userName" if resource_type is REGISTRY.user else "displayName"
         attributes = [*resource_type.attributes, *(a for e in resource_type.extensions for a in e.attributes)]
         for attribute in attributes:

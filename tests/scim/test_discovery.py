@@ -9,7 +9,9 @@ from app.scim.protocol.constants import (
     ENTERPRISE_USER,
     GROUP,
     RESOURCE_TYPE,
+    ROLE,
     SCHEMA,
+    SEAT,
     SERVICE_PROVIDER_CONFIG,
     USER,
 )
@@ -69,17 +71,18 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
 
 @pytest.mark.scim("rfc/45", "okta/entitlements")
 def test_user_is_the_first_resource_type(acme: Organization) -> None:
-    user, group = listed(acme.scim, "/ResourceTypes")["Resources"]
+    user, group, role = listed(acme.scim, "/ResourceTypes")["Resources"]
     assert user["schemas"] == [RESOURCE_TYPE]
     assert (user["id"], user["endpoint"], user["schema"]) == ("User", "/Users", USER)
-    assert user["schemaExtensions"] == [{"schema": ENTERPRISE_USER, "required": False}]
+    assert user["schemaExtensions"] == [{"schema": urn, "required": False} for urn in (ENTERPRISE_USER, SEAT)]
     assert (group["id"], group["endpoint"], group["schema"]) == ("Group", "/Groups", GROUP)
+    assert (role["id"], role["endpoint"], role["schema"]) == ("Role", "/Roles", ROLE)
 
 
 @pytest.mark.scim("rfc/47", "entra/schemas", "okta/entitlements")
 def test_schemas_have_full_characteristics(acme: Organization) -> None:
     schemas = listed(acme.scim, "/Schemas")["Resources"]
-    assert [schema["id"] for schema in schemas] == [USER, GROUP, ENTERPRISE_USER]
+    assert [schema["id"] for schema in schemas] == [USER, GROUP, ROLE, ENTERPRISE_USER, SEAT]
     assert schemas[0]["description"] == "User Account"
     for schema in schemas:
         assert schema["schemas"] == [SCHEMA]

@@ -88,8 +88,7 @@ def test_looking_at_a_session_costs_one_statement(
 
     monkeypatch.setattr(Connection, "send", note)
     assert is_live(browser)
-    # The session with its person, and the name of the role.
-    assert len(seen) == 2
+    assert len(seen) == 1
 
 
 # Who ends them

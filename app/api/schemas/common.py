@@ -16,6 +16,7 @@ MAX_NAME_LENGTH = 100
 MAX_REASON_LENGTH = 500
 # The largest whole number that the database's integer columns hold.
 MAX_INTEGER = 2_147_483_647
+MAX_BIGINT = 9_223_372_036_854_775_807
 
 
 def not_blank(text: str) -> None:

@@ -8,19 +8,27 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.core.clock import rfc3339
-from app.core.ids import edge_id, parse_edge_id
+from app.core.ids import UUID_PATTERN, edge_id, parse_edge_id
 from app.core.money import format_usd, parse_usd
 
 MAX_USD_LENGTH = 40
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
+def describe_edge_id(prefix: str) -> dict[str, str]:
+    """What OpenAPI says of such an id beside that it is a string."""
+    return {
+        "pattern": f"^{prefix}_{UUID_PATTERN}$",
+        "example": edge_id(prefix, "0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e"),
+    }
+
+
 class EdgeId(fields.String):
     """Bare inside, prefixed outside. A text that is no such id is `NotFoundError`, as a foreign id is."""
 
     def __init__(self, prefix: str, **options: Any) -> None:
-        example = edge_id(prefix, "0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e")
-        super().__init__(metadata={"example": example, **options.pop("metadata", {})}, **options)
+        shown = {**describe_edge_id(prefix), **options.pop("metadata", {})}
+        super().__init__(metadata=shown, **options)
         self.prefix = prefix
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
@@ -48,10 +56,11 @@ class Usd(fields.String):
     """Nano-dollars inside, a decimal string outside. A JSON number is refused: it may have been rounded."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"example": "12.50", "pattern": _DECIMAL.pattern}, **options)
+        super().__init__(metadata={"example": "12.50", "pattern": f"^{_DECIMAL.pattern}$"}, **options)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
-        return super()._serialize(format_usd(value), attr, obj, **options)
+        text = None if value is None else format_usd(value)
+        return super()._serialize(text, attr, obj, **options)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any

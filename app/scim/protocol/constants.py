@@ -5,6 +5,9 @@ from typing import Final
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_USER: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+SEAT: Final = "urn:usher:scim:schemas:1.0:Seat"
+# Okta knows this schema and lists its resources as entitlements.
+ROLE: Final = "urn:okta:scim:schemas:core:1.0:Role"
 SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 RESOURCE_TYPE: Final = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 SERVICE_PROVIDER_CONFIG: Final = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"

@@ -66,13 +66,15 @@ class Bindings:
 
     Everything else is read from `document`, the JSON column that holds `folding.search_document`.
     `finders` are for multi-valued attributes in it whose `value` an index knows: the condition that the
-    resource has one of that text, by the index alone.
+    resource has one of that text, by the index alone. `lists` are multi-valued texts that stand in a JSON
+    list of their own.
     """
 
     document: ColumnElement[Any]
     columns: Mapping[str, Column] = field(default_factory=dict)
     relations: Mapping[str, Relation] = field(default_factory=dict)
     finders: Mapping[str, Callable[[str], ColumnElement[bool]]] = field(default_factory=dict)
+    lists: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
 
 
 def condition(node: Node, bindings: Bindings) -> ColumnElement[bool]:
@@ -93,6 +95,9 @@ def _term(node: Compare, bindings: Bindings) -> ColumnElement[bool]:
     column = bindings.columns.get(str(node.path))
     if column is not None:
         return _compare(node, column)
+    listed = bindings.lists.get(str(node.path))
+    if listed is not None:
+        return any_text(listed, (), lambda text: _compare(node, Column(text)))
     if node.path.attribute.multi_valued:
         return any_text(bindings.document, node.path.keys, lambda text: _compare(node, Column(text)))
     return _compare(node, document_column(bindings.document, node.path.keys, node.path.leaf))
@@ -142,6 +147,9 @@ def _present(path: AttributePath, bindings: Bindings) -> ColumnElement[bool]:
     column = bindings.columns.get(str(path))
     if column is not None:
         return _column_present(column)
+    listed = bindings.lists.get(str(path))
+    if listed is not None:
+        return any_text(listed, (), lambda _: true())
     in_document: ColumnElement[bool] = member(bindings.document, path.keys).as_string().is_not(None)
     if not path.leaf.is_complex:
         return in_document

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, USER
+from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, ROLE, SEAT, USER
 
 _FOLDER = Path(__file__).parent / "schemas"
 
@@ -120,27 +120,30 @@ class ResourceType:
 class Registry:
     user: ResourceType
     group: ResourceType
+    role: ResourceType
 
     @classmethod
     def load(cls) -> "Registry":
         """Read the definitions that ship with this package."""
         common = tuple(_attribute(raw) for raw in _read("common")["attributes"])
-        user, group, enterprise = (_schema(_read(name)) for name in ("user", "group", "enterprise_user"))
-        if (user.id, group.id, enterprise.id) != (USER, GROUP, ENTERPRISE_USER):
+        names = ("user", "group", "role", "enterprise_user", "seat")
+        user, group, role, enterprise, seat = (_schema(_read(name)) for name in names)
+        if [user.id, group.id, role.id, enterprise.id, seat.id] != [USER, GROUP, ROLE, ENTERPRISE_USER, SEAT]:
             raise ValueError("The schema files in app/scim/protocol/schemas carry the wrong ids.")
         return cls(
-            user=ResourceType("User", "/Users", "User Account", user, (enterprise,), common),
+            user=ResourceType("User", "/Users", "User Account", user, (enterprise, seat), common),
             group=ResourceType("Group", "/Groups", "Group", group, (), common),
+            role=ResourceType("Role", "/Roles", "Role", role, (), common),
         )
 
     @property
     def resource_types(self) -> tuple[ResourceType, ...]:
         """User comes first: Microsoft's validator takes the first entry for the user type."""
-        return (self.user, self.group)
+        return (self.user, self.group, self.role)
 
     @property
     def schemas(self) -> tuple[Schema, ...]:
-        return (self.user.schema, self.group.schema, *self.user.extensions)
+        return (self.user.schema, self.group.schema, self.role.schema, *self.user.extensions)
 
 
 def _by_lower_name(attributes: Iterable[Attribute]) -> dict[str, Attribute]:

@@ -9,7 +9,7 @@ from scim2_models import Schema as SchemaModel
 from scim2_models import ServiceProviderConfig
 
 from app.scim.protocol import discovery
-from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, USER
+from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, ROLE, SEAT, USER
 from app.scim.protocol.registry import Registry
 
 BASE = "https://usher.example/scim/v2"
@@ -57,10 +57,11 @@ def test_the_config_has_every_block() -> None:
 
 
 def test_user_is_the_first_resource_type(registry: Registry) -> None:
-    user, group = discovery.resource_types(registry, BASE)
+    user, group, role = discovery.resource_types(registry, BASE)
     assert (user["id"], user["endpoint"], user["schema"]) == ("User", "/Users", USER)
-    assert user["schemaExtensions"] == [{"schema": ENTERPRISE_USER, "required": False}]
+    assert user["schemaExtensions"] == [{"schema": urn, "required": False} for urn in (ENTERPRISE_USER, SEAT)]
     assert (group["id"], group["endpoint"], group["schema"]) == ("Group", "/Groups", GROUP)
+    assert (role["id"], role["endpoint"], role["schema"]) == ("Role", "/Roles", ROLE)
     assert user["meta"]["location"] == f"{BASE}/ResourceTypes/User"
     assert ResourceTypeModel.model_validate(user)
 
@@ -68,7 +69,8 @@ def test_user_is_the_first_resource_type(registry: Registry) -> None:
 @pytest.mark.scim("entra/schemas")
 def test_schemas_carry_the_descriptions_that_microsoft_checks(registry: Registry) -> None:
     found = {schema["id"]: schema["description"] for schema in discovery.schemas(registry, BASE)}
-    assert found == {USER: "User Account", GROUP: "Group", ENTERPRISE_USER: "Enterprise User"}
+    expected = {USER: "User Account", GROUP: "Group", ENTERPRISE_USER: "Enterprise User"}
+    assert {urn: found[urn] for urn in expected} == expected
 
 
 def test_every_attribute_has_all_characteristics_and_no_null(registry: Registry) -> None:

@@ -1,12 +1,11 @@
-"""What governance tells other parts of one person, in words: the role's name, the place in the queue."""
+"""Where somebody stands in the waiting list, in the order in which the pool hands free places over."""
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.governance.models import roles, seats
+from app.governance.models import seats
 
-_ROLE_NAME = select(roles.c.name).where(roles.c.org_id == ORG_ID, roles.c.id == bindparam("role_id"))
 _mine = seats.alias("mine")
 _is_before = or_(
     seats.c.waiting_rank < _mine.c.waiting_rank,
@@ -18,7 +17,6 @@ _is_before = or_(
         ),
     ),
 )
-# In the order in which the pool hands free places over.
 _PLACE = (
     select(func.count())
     .select_from(_mine.join(seats, and_(seats.c.org_id == _mine.c.org_id, _is_before)))
@@ -32,15 +30,11 @@ _PLACE = (
 )
 
 
-class StandingReader:
+class WaitingList:
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
 
-    def role_name(self, role_id: str) -> str:
-        name: str = self._uow.execute(_ROLE_NAME, {"role_id": role_id}).scalar_one()
-        return name
-
-    def waiting_place(self, user_id: str) -> int | None:
+    def place_of(self, user_id: str) -> int | None:
         """The person's place in the waiting list, from 1; null for who does not wait."""
         count: int = self._uow.execute(_PLACE, {"user_id": user_id}).scalar_one()
         return count or None

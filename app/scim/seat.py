@@ -1,0 +1,129 @@
+"""The Seat extension of a User: what the person's principal says of their seat, joined at read.
+
+It does not change `meta.version`, because the identity provider's resource has not changed. It must not
+know how seats come about.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, select
+
+from app.core.connection import Row
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.models import principals, roles, users
+from app.directory.principals import latest
+from app.scim.protocol.constants import SEAT
+from app.scim.protocol.filter_sql import Column, Kind
+
+ASSIGNED = "assigned"
+
+# What reads of users select from, and the columns of the seat, named as in `FOUND_USER`.
+USERS_WITH_SEATS = users.join(
+    principals,
+    and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
+)
+ROLE_NAME = (
+    select(roles.c.name)
+    .where(roles.c.org_id == ORG_ID, roles.c.id == principals.c.role_id)
+    .correlate(principals)
+    .scalar_subquery()
+    .label("role_name")
+)
+SEAT_COLUMNS = (
+    *(principals.c[name].label(f"principal_{name}") for name in ("seat_state", "role_id", "surfaces")),
+    ROLE_NAME,
+)
+
+_ROLE_NAME_OF = select(roles.c.name).where(roles.c.org_id == ORG_ID, roles.c.id == bindparam("id"))
+
+_holder = principals.alias("seat_holder")
+_seated_role = roles.alias("seated_role")
+
+
+def _of_holder(shown: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+    return (
+        select(shown)
+        .where(
+            _holder.c.org_id == ORG_ID,
+            _holder.c.id == users.c.principal_id,
+            _holder.c.seat_state.is_not(None),
+            *conditions,
+        )
+        .correlate(users)
+        .scalar_subquery()
+    )
+
+
+_is_its_role = (_seated_role.c.org_id == ORG_ID, _seated_role.c.id == _holder.c.role_id)
+# Where filters find the extension: single values, and the one list of texts.
+FILTERED_COLUMNS = {
+    f"{SEAT}:state": Column(_of_holder(_holder.c.seat_state)),
+    f"{SEAT}:role.value": Column(_of_holder(_holder.c.role_id), Kind.UUID),
+    f"{SEAT}:role.display": Column(_of_holder(_seated_role.c.name_key, *_is_its_role)),
+}
+FILTERED_LISTS = {
+    f"{SEAT}:surfaces": _of_holder(case((_holder.c.seat_state == ASSIGNED, _holder.c.surfaces))),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    state: str
+    role_id: str | None
+    role_name: str | None
+    surfaces: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: Row) -> Self | None:
+        """The seat beside a user's row; null for who never had one."""
+        if row.principal_seat_state is None:
+            return None
+        surfaces = tuple(row.principal_surfaces)
+        return cls(row.principal_seat_state, row.principal_role_id, row.role_name, surfaces)
+
+    @classmethod
+    def after(cls, uow: UnitOfWork, user: Row) -> Self | None:
+        """The seat once the events of a change to this loaded user have taken effect.
+
+        It comes from what was just written; only the name of a role that is new to them is looked up.
+        """
+        written = latest(uow, user.principal_id)
+        if written is None:
+            return cls.of(user)
+        if written["seat_state"] is None:
+            return None
+        role_id, name = written["role_id"], user.role_name
+        if role_id is not None and role_id != user.principal_role_id:
+            name = uow.execute(_ROLE_NAME_OF, {"id": role_id}).scalar_one_or_none()
+        return cls(written["seat_state"], role_id, name, tuple(written["surfaces"]))
+
+    @property
+    def usable_surfaces(self) -> tuple[str, ...]:
+        """Only an assigned seat can be used."""
+        return self.surfaces if self.state == ASSIGNED else ()
+
+
+def with_seat(attributes: str, base_url: str, seat: Seat | None) -> str:
+    """Stored attributes with the extension and its URN in `schemas`; who never had a seat shows neither.
+
+    Only this one key can stand before a list in the stored text, because text inside a value has its
+    quotation marks escaped; and no URN holds a bracket.
+    """
+    if seat is None:
+        return attributes
+    shown: dict[str, Any] = {"state": seat.state}
+    if seat.role_id is not None:
+        shown["role"] = {"value": seat.role_id, "$ref": f"{base_url}/Roles/{seat.role_id}"}
+        if seat.role_name is not None:
+            shown["role"]["display"] = seat.role_name
+    if seat.usable_surfaces:
+        shown["surfaces"] = seat.usable_surfaces
+    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    start, schemas, end = attributes.partition('"schemas":[')
+    if schemas:
+        listed, bracket, rest = end.partition("]")
+        attributes = f'{start}{schemas}{listed},"{SEAT}"{bracket}{rest}'
+    return f'{attributes[:-1]},"{SEAT}":{text}}}'
