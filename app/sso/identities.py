@@ -33,7 +33,7 @@ _KNOWN = (
         users.c.deleted_at.is_(None),
     )
 )
-_OTHER_SUBJECT = select(identities.c.subject).where(
+_OTHER_SUBJECT = select(identities.c.id, identities.c.subject, identities.c.subject_source).where(
     identities.c.org_id == ORG_ID,
     identities.c.connection_id == bindparam("connection_id"),
     identities.c.user_id == bindparam("user_id"),
@@ -66,7 +66,10 @@ _SEEN = (
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("name_id", "name_id_format", "email", "email_key", "last_signed_in_at")
+            for name in (
+                *("subject", "name_id", "name_id_format"),
+                *("email", "email_key", "last_signed_in_at"),
+            )
         }
     )
 )
@@ -106,19 +109,23 @@ class IdentityService:
         known = self._uow.execute(_KNOWN, values).first()
         if known is not None:
             return Found(known.user_id, known.id)
-        user_id = self._match(claim)
+        user_id, is_named = self._match(claim)
         if user_id is None:
             return None
         values = {"connection_id": claim.connection_id, "user_id": user_id}
         other = self._uow.execute(_OTHER_SUBJECT, values).first()
-        if other is not None:
-            raise SignInRefusedError(
-                Reason.IDENTITY_CONFLICT, Step.IDENTITY, expected=other.subject, received=claim.subject
-            )
-        return Found(user_id, None)
+        if other is None:
+            return Found(user_id, None)
+        # Without a stable id the name is the subject, and the IdP has given the person a new one.
+        is_renamed = claim.subject_source == other.subject_source == "name_id"
+        if is_renamed and is_named:
+            return Found(user_id, other.id)
+        raise SignInRefusedError(
+            Reason.IDENTITY_CONFLICT, Step.IDENTITY, expected=other.subject, received=claim.subject
+        )
 
-    def _match(self, claim: Claim) -> str | None:
-        """The person provisioned under the claim's name, else the one who has its address."""
+    def _match(self, claim: Claim) -> tuple[str | None, bool]:
+        """Who is provisioned under the claim's name, else has its address; and whether it was the name."""
         uow = self._uow
         keys = {
             "name_key": fold(claim.name_id),
@@ -130,6 +137,7 @@ class IdentityService:
         living = {row.id for row in named if row.deleted_at is None}
         if not living and named:
             raise SignInRefusedError(Reason.USER_DELETED, Step.IDENTITY, received=claim.name_id)
+        is_named = bool(living)
         if not living:
             rows = uow.execute(_ADDRESSED, {"email_key": keys["email_key"]}).all()
             living = {row.id for row in rows if _is_same(row.email, claim.email.raw)}
@@ -140,12 +148,13 @@ class IdentityService:
                 expected="one person",
                 received=f"{claim.name_id}, {claim.email.raw}",
             )
-        return next(iter(living), None)
+        return next(iter(living), None), is_named
 
     def keep(self, claim: Claim, found: Found, *, jit: bool) -> str:
         """Note that this person signed in under the claim; answers the identity's id."""
         uow = self._uow
         seen = {
+            "subject": claim.subject,
             "name_id": claim.name_id,
             "name_id_format": claim.name_id_format or None,
             "email": claim.email.raw,
@@ -160,7 +169,6 @@ class IdentityService:
             own = {
                 "id": identity_id,
                 "connection_id": claim.connection_id,
-                "subject": claim.subject,
                 "subject_source": claim.subject_source,
                 "user_id": found.user_id,
                 "jit": jit,

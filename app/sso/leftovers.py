@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, bindparam, delete, select
+from sqlalchemy import Column, bindparam, delete, exists, or_, select
 
 from app.core.database import UtcDateTime
 from app.core.tenancy import ORG_ID, lookups
@@ -24,10 +24,10 @@ class _Leftover:
 
     def __init__(self, key: Column[Any], moment: Column[Any], kept: timedelta = timedelta(0)) -> None:
         table = key.table
-        mine = (table.c.org_id == ORG_ID, moment <= bindparam("before", type_=UtcDateTime()))
+        self.name, self.kept = f"before_{table.name}", kept
+        mine = (table.c.org_id == ORG_ID, moment <= bindparam(self.name, type_=UtcDateTime()))
         old = select(key).where(*mine).order_by(moment)
-        self.kept = kept
-        self.has_old = old.limit(1)
+        self.is_there = exists(old)
         self.forget = delete(key.table).where(*mine, key.in_(old.limit(BATCH)))
 
 
@@ -38,6 +38,8 @@ _PLAIN = (
     _Leftover(consumed_assertions.c.assertion_hash, consumed_assertions.c.expires_at),
     _Leftover(login_traces.c.id, login_traces.c.occurred_at, KEPT),
 )
+_ALL = (_SESSIONS, *_PLAIN)
+_HAS_OLD = select(or_(*(leftover.is_there for leftover in _ALL)))
 
 
 class Leftovers:
@@ -45,10 +47,8 @@ class Leftovers:
         self._uow = uow
 
     def has_old(self) -> bool:
-        return any(
-            self._uow.execute(leftover.has_old, self._before(leftover)).first() is not None
-            for leftover in (_SESSIONS, *_PLAIN)
-        )
+        moments = {name: at for leftover in _ALL for name, at in self._before(leftover).items()}
+        return bool(self._uow.execute(_HAS_OLD, moments).scalar_one())
 
     def purge(self) -> bool:
         """Forget a batch of each kind; answers whether there may be more."""
@@ -60,4 +60,4 @@ class Leftovers:
         return max(*counts, len(over)) == BATCH
 
     def _before(self, leftover: _Leftover) -> dict[str, Any]:
-        return {"before": self._uow.now - leftover.kept}
+        return {leftover.name: self._uow.now - leftover.kept}

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     REQUEST_CONSUMED = "request_consumed"
     OTHER_BROWSER = "other_browser"
     CODE_SPENT = "code_spent"
+    SUBJECT_TOO_LONG = "subject_too_long"
     EMAIL_MISSING = "email_missing"
     EMAIL_MALFORMED = "email_malformed"
     DOMAIN_NOT_VERIFIED = "domain_not_verified"
@@ -73,6 +74,7 @@ _HINTS: Mapping[Reason, str] = {
     Reason.OTHER_BROWSER: "The answer arrived in another browser than the one that began the login. "
     "Use one browser, and allow cookies for this site.",
     Reason.CODE_SPENT: "The last step of the sign-in was done already or took more than two minutes.",
+    Reason.SUBJECT_TOO_LONG: "The NameID or stable id is longer than any name; map a shorter attribute.",
     Reason.EMAIL_MISSING: "No e-mail address came. Send one as an attribute, or name the attribute in the "
     "connection's attributes.email.",
     Reason.EMAIL_MALFORMED: "The value is no e-mail address. Map the attribute that holds the address, "

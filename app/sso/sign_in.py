@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.connection import Row
+from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
 from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
@@ -31,6 +32,8 @@ from app.sso.trusted_connections import TrustedConnection
 
 # An unasked answer is good for so long, however long its own limits are.
 UNASKED_LIFETIME = timedelta(minutes=5)
+# What an index can hold, and far more than a name has.
+MAX_SUBJECT_LENGTH = 500
 
 # Shared, so that whoever switches the connection off waits and then ends this session as well.
 _MODE = (
@@ -84,6 +87,7 @@ class SignInService:
         if request is None and connection.idp_initiated == "bounce":
             return Bounced(safe_path(answer.relay_state, self._base_url))
         self._spend(connection, assertion)
+        _require_short(answer)
         email = self._email(answer)
         self._require_tester(connection, email)
         is_open_to_new = self._require_domains(answer, email)
@@ -231,7 +235,7 @@ class SignInService:
                 raise SignInRefusedError(Reason.USER_UNKNOWN, Step.IDENTITY, received=claim.name_id)
             if not is_open_to_new:
                 raise SignInRefusedError(Reason.DOMAIN_LAPSED, Step.DOMAIN, received=email.domain)
-            found = Found(self._people.create(told), None)
+            found = Found(self._newcomer(told), None)
         counted = self._people.join_groups(found.user_id, told)
         user = self._users.lock(found.user_id)
         if not user.principal_active:
@@ -239,6 +243,15 @@ class SignInService:
         if not is_new:
             self._people.follow(user, told)
         return user, self._identities.keep(claim, found, jit=is_new), counted
+
+    def _newcomer(self, told: Told) -> str:
+        try:
+            return self._people.create(told)
+        except ConflictError as error:
+            # Somebody is called the same but for how it is written, and they are not the same.
+            raise SignInRefusedError(
+                Reason.IDENTITY_AMBIGUOUS, Step.IDENTITY, expected="a new name", received=told.user_name
+            ) from error
 
     def _answered(self, answer: Answer, request: Row | None, client: Client, session_id: str) -> str:
         if request is None:
@@ -251,3 +264,14 @@ class SignInService:
         if not self._requests.consume(request.id, session_id):
             raise SignInRefusedError(Reason.REQUEST_CONSUMED, Step.REQUEST, received=request.request_id)
         return str(request.id)
+
+
+def _require_short(answer: Answer) -> None:
+    for text in (answer.assertion.name_id, answer.profile.stable_id):
+        if len(text) > MAX_SUBJECT_LENGTH:
+            raise SignInRefusedError(
+                Reason.SUBJECT_TOO_LONG,
+                Step.IDENTITY,
+                expected=f"at most {MAX_SUBJECT_LENGTH} characters",
+                received=f"{len(text)} characters",
+            )

@@ -66,7 +66,9 @@ class LoginTraces:
 
     def add(self, attempt: Attempt) -> None:
         uow = self._uow
-        values = {name: getattr(attempt, name) for name in Attempt.__slots__ if name != "email"}
+        texts = {name: getattr(attempt, name) for name in Attempt.__slots__ if name != "email"}
+        # Whatever was sent: PostgreSQL stores no NUL.
+        values = {name: text and text.replace("\x00", "\ufffd") for name, text in texts.items()}
         email_key = fold(attempt.email) if attempt.email else None
         own = {"id": uow.ids.new(), "occurred_at": uow.now, "email_key": email_key}
         uow.write(_INSERT, {**values, **own})
