@@ -7,7 +7,7 @@ nobody back. It must not know SAML messages.
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, insert, select, union_all, update
 
 from app.core.connection import Row
 from app.core.tenancy import ORG_ID
@@ -38,14 +38,15 @@ _OTHER_SUBJECT = select(identities.c.id, identities.c.subject, identities.c.subj
     identities.c.connection_id == bindparam("connection_id"),
     identities.c.user_id == bindparam("user_id"),
 )
-_names = (users.c.id, users.c.user_name, users.c.user_name_key, users.c.external_id, users.c.email)
-_is_named = or_(
-    users.c.user_name_key == bindparam("name_key"),
-    users.c.user_name_key == bindparam("email_key"),
-    users.c.external_id == bindparam("subject"),
+_people = select(users.c.id, users.c.user_name, users.c.external_id, users.c.deleted_at)
+_is_name = users.c.user_name_key.in_([bindparam("name_key"), bindparam("email_key")])
+# Each part by its own index; the living and the deleted have one each for their names.
+_NAMED = union_all(
+    _people.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_(None)),
+    _people.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_not(None)),
+    _people.where(users.c.org_id == ORG_ID, users.c.external_id == bindparam("subject")),
 )
-_NAMED = select(*_names, users.c.deleted_at).where(users.c.org_id == ORG_ID, _is_named)
-_ADDRESSED = select(*_names).where(
+_ADDRESSED = select(users.c.id, users.c.email).where(
     users.c.org_id == ORG_ID, users.c.email_key == bindparam("email_key"), users.c.deleted_at.is_(None)
 )
 _INSERT = insert(identities)
@@ -135,12 +136,12 @@ class IdentityService:
         rows = uow.execute(_NAMED, keys).all()
         named = [row for row in rows if _is_really_named(row, claim)]
         living = {row.id for row in named if row.deleted_at is None}
-        if not living and named:
-            raise SignInRefusedError(Reason.USER_DELETED, Step.IDENTITY, received=claim.name_id)
         is_named = bool(living)
         if not living:
             rows = uow.execute(_ADDRESSED, {"email_key": keys["email_key"]}).all()
             living = {row.id for row in rows if _is_same(row.email, claim.email.raw)}
+        if not living and named:
+            raise SignInRefusedError(Reason.USER_DELETED, Step.IDENTITY, received=claim.name_id)
         if len(living) > 1:
             raise SignInRefusedError(
                 Reason.IDENTITY_AMBIGUOUS,

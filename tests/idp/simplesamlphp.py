@@ -214,7 +214,13 @@ def _unpacked() -> Path:
 
 def _php_ini(root: Path) -> str:
     (folder,) = (path.parent for path in root.glob("usr/lib/php/*/dom.so"))
-    lines = [f"extension_dir={folder}", "date.timezone=UTC", "display_errors=0", "log_errors=1"]
+    lines = [
+        f"extension_dir={folder}",
+        "date.timezone=UTC",
+        "display_errors=0",
+        "error_reporting=E_ALL & ~E_DEPRECATED",
+        "log_errors=1",
+    ]
     return "\n".join([*lines, *(f"extension={name}.so" for name in EXTENSIONS), ""])
 
 
