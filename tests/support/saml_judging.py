@@ -1,5 +1,8 @@
 """A scene judged by the code under test, as the assertion consumer service calls it."""
 
+from dataclasses import replace
+from typing import Any
+
 from app.sso.saml.assertion import Assertion, Expectation
 from app.sso.saml.attributes import read_profile
 from app.sso.saml.bindings import read_acs_form
@@ -21,16 +24,17 @@ def expectation(scene: Scene) -> Expectation:
     )
 
 
-def judged(fields: Fields, scene: Scene) -> Assertion:
-    """Form reader, verifier and profile reader in a row."""
-    assertion = verify(read_acs_form(fields).saml_response, expectation(scene), scene.now)
+def judged(fields: Fields, scene: Scene, **changes: Any) -> Assertion:
+    """Form reader, verifier and profile reader in a row; `changes` are to the expectation."""
+    expected = replace(expectation(scene), **changes)
+    assertion = verify(read_acs_form(fields).saml_response, expected, scene.now)
     read_profile(assertion)
     return assertion
 
 
-def verdict(fields: Fields, scene: Scene) -> str:
+def verdict(fields: Fields, scene: Scene, **changes: Any) -> str:
     try:
-        judged(fields, scene)
+        judged(fields, scene, **changes)
     except RefusedError as error:
         return error.reason.value
     return ACCEPTED

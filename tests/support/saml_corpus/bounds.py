@@ -278,7 +278,9 @@ _says(
 )
 
 
-def _rewritten(family: str, name: str, attack: str, expected: str, old: str, new: str) -> None:
+def _rewritten(  # noqa: PLR0917 - a table reads better without names.
+    family: str, name: str, attack: str, expected: str, old: str, new: str
+) -> None:
     """The identity provider itself signs an odd assertion."""
 
     @case(family, name, attack, expected)
@@ -306,7 +308,8 @@ _rewritten(
     "a second bearer confirmation",
     R.CONFIRMATION_COUNT,
     "</saml:Subject>",
-    f'<saml:SubjectConfirmation Method="{BEARER}"><saml:SubjectConfirmationData/></saml:SubjectConfirmation></saml:Subject>',
+    f'<saml:SubjectConfirmation Method="{BEARER}"><saml:SubjectConfirmationData/>'
+    "</saml:SubjectConfirmation></saml:Subject>",
 )
 _rewritten(
     "subject",

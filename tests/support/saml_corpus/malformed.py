@@ -95,9 +95,7 @@ _with_head(
     "billion-laughs",
     "entities that double",
     "<!DOCTYPE r ["
-    + '<!ENTITY a0 "ha">'
-    + "".join(f'<!ENTITY a{n} "&a{n - 1};&a{n - 1};">' for n in range(1, 30))
-    + "]>",
+    '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{n} "&a{n - 1};&a{n - 1};">' for n in range(1, 30)) + "]>",
     R.DOCTYPE,
 )
 _with_head("comment-before", "a comment before the response", "<!-- -->", R.COMMENT)
