@@ -93,7 +93,7 @@ def sound_rows() -> bool:
 def hostile_bodies(scene: Scene) -> dict[str, str]:
     """The dearest bodies known: as much of everything as the caps let through."""
     text = text_of(scene.signed())
-    many = tuple(f"group-{n:05}" for n in range(3_300))
+    many = tuple(f"group-{n:05}" for n in range(2_400))
     big = scene.answer(attributes={"groups": many})
     silent = SignOptions(with_certificate=False)
     attributes = "<b " + " ".join(f'a{n}=""' for n in range(24)) + "/>"
@@ -106,20 +106,20 @@ def hostile_bodies(scene: Scene) -> dict[str, str]:
 
     encrypted = encrypt(scene.signed(scene.answer(attributes={"groups": many[:2_200]})), scene.sp_keys[-1])
     return {
-        "7,900 elements, unsigned part": within("<samlp:Status>", "<b/>" * 7_900),
-        "7,900 elements, signed part": within("<saml:Subject>", "<b/>" * 7_900),
-        "5,700 attributes": within("<saml:Subject>", attributes * 235),
+        "4,900 elements, unsigned part": within("<samlp:Status>", "<b/>" * 4_900),
+        "4,900 elements, signed part": within("<saml:Subject>", "<b/>" * 4_900),
+        "5,600 attributes": within("<saml:Subject>", attributes * 235),
         "2,900 namespaces": within("<saml:Subject>", '<q:b xmlns:q="u:q" q:c=""/>' * 2_900),
         "deep, many prefixes": within(
-            "<saml:Subject>", prefixes + '<q1:c q2:d="" q3:e=""/>' * 2_500 + closing
+            "<saml:Subject>", prefixes + '<q1:c q2:d="" q3:e=""/>' * 1_900 + closing
         ),
         "38,000 references to signs": within("<saml:Subject>", "<b>" + "&#65;" * 38_000 + "</b>"),
         "one long text, signed twice": encode(
             scene.signed(scene.answer(attributes={"groups": ("x" * 180_000,)}), response=True)
         ),
-        "3,300 groups, signed twice": encode(scene.signed(big, response=True)),
-        "3,300 groups, fourth certificate": encode(scene.signed(big, response=True, options=silent)),
-        "3,300 groups, a stranger's": encode(scene.signed(big, key=scene.stranger, options=silent)),
+        "2,400 groups, signed twice": encode(scene.signed(big, response=True)),
+        "2,400 groups, fourth certificate": encode(scene.signed(big, response=True, options=silent)),
+        "2,400 groups, a stranger's": encode(scene.signed(big, key=scene.stranger, options=silent)),
         "900 typed groups": encode(sign(parse(typed), "//saml:Assertion", scene.idp)),
         "2,200 groups, encrypted": encode(encrypted),
         "2,200 groups, encrypted, signed": encode(sign(encrypted, "/samlp:Response", scene.idp)),

@@ -188,7 +188,7 @@ def own_metadata(*keys: SpKey) -> Any:
 def test_an_independent_reader_finds_every_key_for_signing_and_encryption() -> None:
     """pysaml2 reads it; both keys of a rollover are published, for both uses."""
     keys = (new_sp_key("usher", NOW), new_sp_key("usher", NOW))
-    descriptor = own_metadata(*keys).spsso_descriptor
+    descriptor = own_metadata(*keys).spsso_descriptor[0]
     assert [key.use for key in descriptor.key_descriptor] == ["signing"] * 2 + ["encryption"] * 2
     assert descriptor.authn_requests_signed == "true"
     first = descriptor.key_descriptor[0].key_info.x509_data[0].x509_certificate.text
@@ -198,5 +198,6 @@ def test_an_independent_reader_finds_every_key_for_signing_and_encryption() -> N
 def test_an_independent_reader_finds_our_addresses() -> None:
     found = own_metadata()
     assert found.entity_id == "https://u/metadata"
-    assert found.spsso_descriptor.assertion_consumer_service[0].location == "https://u/acs"
-    assert {service.location for service in found.spsso_descriptor.single_logout_service} == {"https://u/slo"}
+    descriptor = found.spsso_descriptor[0]
+    assert descriptor.assertion_consumer_service[0].location == "https://u/acs"
+    assert {service.location for service in descriptor.single_logout_service} == {"https://u/slo"}

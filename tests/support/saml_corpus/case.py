@@ -64,7 +64,7 @@ def case(
 
 
 def text_of(root: Any) -> str:
-    return etree.tostring(root).decode()
+    return str(etree.tostring(root).decode())
 
 
 def encoded_text(text: str | bytes) -> str:

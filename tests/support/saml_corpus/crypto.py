@@ -2,6 +2,7 @@
 
 import base64
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -22,6 +23,7 @@ from tests.support.saml_corpus.case import (
 )
 from tests.support.saml_idp import DS, XENC, KeyPair, Scene, SignOptions, encrypt, find, key_pair, parse, sign
 
+Edit = Callable[[Any], None]
 FAMILY = "signature"
 BOMBS = "transform bomb"
 ENCRYPTION = "encryption"
@@ -199,10 +201,10 @@ _relabelled(
 )
 
 
-def _edited(family: str, name: str, attack: str, reason: R) -> Any:
+def _edited(family: str, name: str, attack: str, reason: R) -> Callable[[Edit], Edit]:
     """The function below changes the Signature of a signed message."""
 
-    def register(edit: Any) -> Any:
+    def register(edit: Edit) -> Edit:
         @case(family, name, attack, reason)
         def build(scene: Scene) -> Any:
             root = scene.signed()

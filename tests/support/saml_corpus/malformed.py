@@ -72,7 +72,10 @@ _TEXTS: tuple[tuple[str, str, str, R], ...] = (
     ),
 )
 for _name, _attack, _text, _reason in _TEXTS:
-    case(FAMILY, _name, _attack, _reason)(lambda scene, text=_text: text)
+
+    @case(FAMILY, _name, _attack, _reason)
+    def constant(scene: Scene, text: str = _text) -> str:
+        return text
 
 
 def _with_head(name: str, attack: str, head: str, reason: R) -> None:
