@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx2
@@ -60,6 +60,12 @@ class Browser:
         self.name = name
         self.asked_for_password = 0
         self.http = httpx2.Client(follow_redirects=True, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def walk(self, url: str) -> httpx2.Response:
         return self._go_on(self.http.get(url))
@@ -148,8 +154,15 @@ def trust(idp: SimpleSamlPhp, usher: Usher, *, encrypted: bool = False) -> None:
 
 
 @pytest.fixture
-def ada(usher: Usher) -> Browser:
-    return Browser(usher, "ada")
+def ada(usher: Usher) -> Iterator[Browser]:
+    with Browser(usher, "ada") as browser:
+        yield browser
+
+
+@pytest.fixture
+def bob(usher: Usher) -> Iterator[Browser]:
+    with Browser(usher, "bob") as browser:
+        yield browser
 
 
 def test_a_login_begun_here_ends_in_a_session(ada: Browser) -> None:
@@ -209,10 +222,11 @@ def test_signing_out_here_signs_out_there(usher: Usher, ada: Browser) -> None:
     assert ada.asked_for_password == 2
 
 
-def test_signing_out_there_signs_out_here(idp: SimpleSamlPhp, usher: Usher, ada: Browser) -> None:
-    bob = Browser(usher, "bob")
-    for browser in (ada, bob):
-        browser.sign_in()
+def test_signing_out_there_signs_out_here(
+    idp: SimpleSamlPhp, usher: Usher, ada: Browser, bob: Browser
+) -> None:
+    ada.sign_in()
+    bob.sign_in()
     ada.walk(f"{idp.url}/saml2/idp/initSLO.php?{urlencode({'RelayState': usher.base_url + '/sso/session'})}")
     assert (ada.is_signed_in(), bob.is_signed_in()) == (False, True)
 
@@ -224,7 +238,8 @@ def test_keys_roll_over_under_continuous_logins_without_a_failure(idp: SimpleSam
     def work(number: int) -> None:
         while not stop.is_set():
             try:
-                Browser(usher, f"worker{number}").sign_in()
+                with Browser(usher, f"worker{number}") as browser:
+                    browser.sign_in()
                 count[number] += 1
             except (AssertionError, httpx2.HTTPError) as error:
                 failures.append(repr(error)[:500])

@@ -51,6 +51,7 @@ $config = [
     'session.cookie.secure' => false,
     'session.cookie.samesite' => null,
     'admin.checkforupdates' => false,
+    'trusted.url.domains' => null,
     'statistics.out' => [],
     'authproc.idp' => [],
     'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true],

@@ -135,6 +135,6 @@ def _signed(xml: bytes, key: SpKey) -> bytes:
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     signed = signer.sign(
-        root, key=key.private_key_pem, cert=key.certificate_pem, reference_uri=f"#{root.get('ID')}"
+        root, key=key.private_key(), cert=key.certificate_pem, reference_uri=f"#{root.get('ID')}"
     )
     return bytes(etree.tostring(signed, encoding="UTF-8"))

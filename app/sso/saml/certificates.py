@@ -67,6 +67,15 @@ class SpKey:
     private_key_pem: str = field(repr=False)
     certificate_pem: str
 
+    def private_key(self) -> rsa.RSAPrivateKey:
+        """The key for signing. Not proved anew, which takes 50 ms: it is one that `new_sp_key` made."""
+        key = serialization.load_pem_private_key(
+            self.private_key_pem.encode(), password=None, unsafe_skip_rsa_key_validation=True
+        )
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError("A key of the service provider is RSA.")
+        return key
+
 
 def load_certificate(text: str) -> Certificate:
     """Read one certificate, PEM or bare base64 as in metadata.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from app.sso.saml.certificates import Certificate, SpKey
@@ -27,10 +27,7 @@ _ECDSA: Mapping[str, hashes.HashAlgorithm] = {
 
 def sign_query(query: bytes, key: SpKey) -> bytes:
     """RSA-SHA256 over `query`, which ends with `SigAlg`."""
-    private = serialization.load_pem_private_key(key.private_key_pem.encode(), password=None)
-    # Keys of the service provider are made by `certificates.new_sp_key`.
-    assert isinstance(private, rsa.RSAPrivateKey)  # noqa: S101 - narrows the type, is no check of input.
-    return private.sign(query, padding.PKCS1v15(), hashes.SHA256())
+    return key.private_key().sign(query, padding.PKCS1v15(), hashes.SHA256())
 
 
 def verify_query(

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from app.sso.saml import second_verifier
 from app.sso.saml.assertion import Assertion, Expectation, SignaturePolicy
+from app.sso.saml.certificates import Certificate
 from app.sso.saml.conditions import check_destination, check_status
 from app.sso.saml.decryption import decrypted
 from app.sso.saml.names import Element, children, tag
@@ -29,13 +30,15 @@ def verify(encoded: str, expectation: Expectation, now: datetime) -> Assertion:
     assertion = check_response(document)
     check_status(document)
     check_issuer(document, expectation.idp_entity_id, required=False)
-    response = _verified(document, document, expectation, now)
+    response = _verified(document, document, expectation.certificates, expectation, now)
     plain = None
     if assertion.tag == tag("saml:EncryptedAssertion"):
         plain = decrypted(document, expectation.decryption_keys)
         assertion = check_response(plain)
     check_issuer(assertion, expectation.idp_entity_id, required=True)
-    own = _verified(document if plain is None else plain, assertion, expectation, now)
+    # Who signed the response most likely signed the assertion.
+    likely = (*((response.certificate,) if response else ()), *expectation.certificates)
+    own = _verified(document if plain is None else plain, assertion, likely, expectation, now)
     signed = _believable(response, own, expectation.signature_policy, document, assertion)
     check_destination(document, expectation.acs_url)
     believed = read_assertion(document, signed, expectation, now, encrypted=plain is not None)
@@ -45,14 +48,18 @@ def verify(encoded: str, expectation: Expectation, now: datetime) -> Assertion:
 
 
 def _verified(
-    root: Element, parent: Element, expectation: Expectation, now: datetime
+    root: Element,
+    parent: Element,
+    certificates: tuple[Certificate, ...],
+    expectation: Expectation,
+    now: datetime,
 ) -> SignedSubtree | None:
     """What the signature of `parent` covers; `None` when it has none. One that does not hold is refused."""
     signature = signature_of(parent)
     if signature is None:
         return None
     check_algorithms(signature)
-    signed = verify_signature(root, signature, expectation.certificates, now)
+    signed = verify_signature(root, signature, certificates, now)
     if expectation.refuse_expired_certificates and signed.certificate.expired(now):
         raise RefusedError(
             ReasonCode.CERTIFICATE_EXPIRED,

@@ -92,7 +92,8 @@ def verify_signature(
     It stands in `root` or in the assertion below it.
     """
     shown = [fingerprint_of(element.text or "") for element in signature.iter(tag("ds:X509Certificate"))]
-    candidates = [known for known in certificates if known.fingerprint in shown] or certificates
+    trusted = list(dict.fromkeys(certificates))
+    candidates = [known for known in trusted if known.fingerprint in shown] or trusted
     parent = signature.getparent()
     location = "./" if parent is root else f"./{parent.tag}/"
     for certificate in candidates[:MAX_CERTIFICATES_TRIED]:
