@@ -23,7 +23,7 @@ from app.core.database import Database
 from app.core.events import Event
 from app.core.guarded_fetch import GuardedFetch
 from app.core.ids import IdFactory, Uuid7Factory
-from app.core.rate_limit import ApiRate, ScimRate
+from app.core.rate_limit import ApiRate, ScimRate, SignInRate
 from app.core.readiness import Heartbeat, Readiness
 from app.core.sealing import Sealer
 from app.core.tokens import Randomness, SystemRandomness
@@ -85,6 +85,7 @@ class Container:
     cursors: Cursors
     scim_rate: ScimRate
     api_rate: ApiRate
+    sign_in_rate: SignInRate
     traces: TraceWriter
     unproved_traces: UnprovedTraces
 
@@ -104,6 +105,7 @@ class Container:
             burst=settings.scim_burst * share,
             ticks=time.monotonic,
         )
+        self.sign_in_rate = SignInRate(per_minute=settings.signin_per_minute * share, ticks=time.monotonic)
         self.api_rate = ApiRate(
             per_second=settings.api_per_second * share,
             burst=2 * settings.api_per_second * share,

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
+from app.api.routes_break_glass import break_glass
 from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
 from app.api.routes_domains import domains
@@ -55,6 +56,7 @@ RESOURCES = (
     login_traces,
     sessions,
     connections,
+    break_glass,
     credentials,
     description,
 )

@@ -55,3 +55,15 @@ class SpKeyAdded(ObjectEvent):
 class SpKeyPromoted(ObjectEvent):
     action = "sp_key.promoted"
     target_type = "connection"
+
+
+class BreakGlassCodesIssued(ObjectEvent):
+    action = "break_glass.codes_issued"
+    target_type = "user"
+
+
+class BreakGlassUsed(ObjectEvent):
+    """Somebody came in past the identity provider."""
+
+    action = "break_glass.used"
+    target_type = "user"

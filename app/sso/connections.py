@@ -17,9 +17,9 @@ from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.ids import FIRST_ID
 from app.core.tenancy import ORG_ID, lookups
-from app.core.text import fold
 from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
+from app.sso.addresses import parse_email
 from app.sso.connection_events import ConnectionCreated, ConnectionDeleted, ConnectionUpdated
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.idp_settings import SOURCES, IdpSettings, IdpSettingsReader
@@ -262,7 +262,7 @@ def _fingerprints(settings: IdpSettings) -> list[str]:
 
 
 def _folded(testers: Sequence[str]) -> list[str]:
-    return sorted({fold(tester) for tester in testers})
+    return sorted({parse_email(tester).key for tester in testers})
 
 
 def _not_found(connection_id: str) -> NotFoundError:

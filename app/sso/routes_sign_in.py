@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from app.core.context import Actor
 from app.core.ids import edge_id
+from app.core.rate_limit import SignInRate
 from app.core.tokens import Randomness, new_token
 from app.sso.answers import Accepted, Answer, Client
 from app.sso.login_requests import LoginRequests
@@ -39,6 +40,12 @@ blueprint = Blueprint("sign_in", __name__, url_prefix="/sso")
 @writes
 def begin_login(connection_id: str) -> Response:
     """Ask the identity provider who this is."""
+    service(SignInRate).check_address(request.remote_addr)
+    return start_login(connection_id)
+
+
+def start_login(connection_id: str) -> Response:
+    """Send the browser to the identity provider of a connection, and remember that it was sent."""
     connection = service(TrustedConnections).enter(connection_id)
     try:
         connection.require_on()
