@@ -11,11 +11,11 @@ from typing import Any
 from flask import Response, request
 
 from app.api import routes_input
-from app.api.declarations import Endpoint, Reply
+from app.api.declarations import Accepted, Endpoint, Reply
 from app.api.idempotency import Claim, IdempotencyStore, StoredAnswer, fingerprint
 from app.api.routes_authentication import Bearer, authenticate
 from app.web.context import service
-from app.web.transaction import writes
+from app.web.transaction import reads, writes
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -27,13 +27,13 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         return serve(endpoint, arguments)
 
-    return writes(view) if endpoint.writes else view
+    return writes(view) if endpoint.writes else reads(view)
 
 
 def serve(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     if endpoint.scope is None:
         return _answer(endpoint, arguments)
-    claim = _claim(authenticate(endpoint.scope))
+    claim = _claim(endpoint, authenticate(endpoint.scope))
     if claim is None:
         return _answer(endpoint, arguments)
     store = service(IdempotencyStore)
@@ -53,9 +53,10 @@ def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _claim(bearer: Bearer) -> Claim | None:
+def _claim(endpoint: Endpoint, bearer: Bearer) -> Claim | None:
     key = request.headers.get(IDEMPOTENCY_KEY)
-    if key is None or request.method != "POST":
+    # What changes nothing is done twice without harm, and may answer anew.
+    if key is None or request.method != "POST" or not endpoint.writes:
         return None
     print_ = fingerprint(request.method, request.full_path, request.get_data())
     return Claim(bearer.credential_id, bearer.token, key, print_)
@@ -72,5 +73,9 @@ def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     result = endpoint.view(**given)
     if isinstance(result, Response):
         return result
+    if isinstance(result, Accepted):
+        if endpoint.accepted is None:
+            raise TypeError(f"{endpoint.name} does not declare what a 202 answers.")
+        return json_response(to_json(endpoint.accepted.dump(result.value)), 202)
     reply = result if isinstance(result, Reply) else Reply(result, {})
     return json_response(to_json(endpoint.answer.dump(reply.value)), endpoint.status, reply.headers)

@@ -1,10 +1,13 @@
 """The resolver: a pure function, so every rule of DESIGN 3.4 is one small case."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.governance.resolver import NOTHING, GroupMapping, Policy, Role, resolve
 
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 ENGINEER = Role(
     "r1", "engineer", ("code", "chat"), ("opus",), ("connectors.install",), frozenset(), seat=True
 )
@@ -19,7 +22,7 @@ def policy(*pairs: tuple[str, Role], mode: str = "union", seat_on: str = "provis
         GroupMapping(f"m{place}", place, group_id, role.id, seat_on)
         for place, (group_id, role) in enumerate(pairs, start=1)
     ]
-    return Policy(mode, mappings, ROLES)
+    return Policy(mode, mappings, ROLES, NOW)
 
 
 def test_who_is_in_no_mapped_group_has_nothing() -> None:
