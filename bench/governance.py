@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +53,8 @@ class Organization:
 class Loader:
     """Fills an organization in this process; people alike but for their names are written by statement."""
 
-    def __init__(self, target: Target, port: int, org_id: str) -> None:
+    def __init__(self, target: Target, port: int, org_id: str, settle: Callable[[], None]) -> None:
+        self._settle = settle
         self._org_id = org_id
         self._container = Container(Settings.from_environment(target.environment(port)))
 
@@ -61,33 +62,45 @@ class Loader:
         with self._write() as services:
             made = services.get(UserService).create(person("person", 0), active=True)
             services.commit()
+        people = [made.id]
+        for numbers in batches(range(1, count)):
+            with self._write() as services:
+                people += self._copies(services, made.id, numbers)
+                services.commit()
+            if len(people) <= len(numbers) + 1:
+                self._begin_anew()
+        self._begin_anew()
         with self._write() as services:
-            people = [made.id, *self._copies(services, made.id, count - 1)]
             everybody = services.get(GroupService).create({"schemas": [GROUP], "displayName": "All"}, ())
             others = services.get(GroupService).create({"schemas": [GROUP], "displayName": "Others"}, ())
             for batch in batches(people):
                 rows = [{"group_id": everybody, "user_id": user_id} for user_id in batch]
                 services.uow.execute_many(insert(memberships), rows)
             services.commit()
-        self._container.database.dispose()
+        self._begin_anew()
         return Organization(everybody, others, people)
 
-    def _copies(self, services: Services, user_id: str, count: int) -> Iterator[str]:
+    def _begin_anew(self) -> None:
+        """Checks of foreign keys that were planned for an almost empty table would read all of it."""
+        self._container.database.dispose()
+        self._settle()
+
+    @staticmethod
+    def _copies(services: Services, user_id: str, numbers: Sequence[int]) -> list[str]:
         uow = services.uow
         of_user = select(users).where(users.c.org_id == ORG_ID, users.c.id == user_id)
         user = uow.execute(of_user).one()._asdict()
-        of_principal = select(principals).where(principals.c.org_id == ORG_ID)
+        of_principal = select(principals).where(principals.c.org_id == ORG_ID, principals.c.id == user_id)
         principal = uow.execute(of_principal).one()._asdict()
         del user["org_id"], principal["org_id"]
-        for numbers in batches(range(1, count + 1)):
-            ids = {uow.ids.new(): f"person-{number:06}@example.com" for number in numbers}
-            uow.execute_many(insert(principals), [{**principal, "id": id_, "user_id": id_} for id_ in ids])
-            rows = [
-                {**user, "id": id_, "principal_id": id_, "user_name": name, "user_name_key": name}
-                for id_, name in ids.items()
-            ]
-            uow.execute_many(insert(users), rows)
-            yield from ids
+        ids = {uow.ids.new(): f"person-{number:06}@example.com" for number in numbers}
+        uow.execute_many(insert(principals), [{**principal, "id": id_, "user_id": id_} for id_ in ids])
+        rows = [
+            {**user, "id": id_, "principal_id": id_, "user_name": name, "user_name_key": name}
+            for id_, name in ids.items()
+        ]
+        uow.execute_many(insert(users), rows)
+        return list(ids)
 
     @contextmanager
     def _write(self) -> Iterator[Services]:
@@ -220,8 +233,8 @@ def _measure(databases: Databases, people: int, folder: Path) -> None:
     org_id = usher(environment, "org", "create", "acme", "--name", "Acme", "--json")["id"]
     token = usher(environment, "scim-token", "create", "--org", "acme", "--json")["token"]
     key = usher(environment, "api-key", "create", "--org", "acme", "--scope", "admin", "--json")["key"]
-    organization = Loader(target, port, org_id.removeprefix("org_")).load(people)
-    databases.settle(name)
+    settle = partial(databases.settle, name)
+    organization = Loader(target, port, org_id.removeprefix("org_"), settle).load(people)
     with serve_usher(target, port, folder) as process_id:
         api = ScimSender(port, key, "application/json")
         others = Others(ScimSender(port, token), organization)
