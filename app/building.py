@@ -24,9 +24,13 @@ from app.directory.users import UserService
 from app.governance.drift import DriftService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
+from app.governance.job_steps import JobSteps
+from app.governance.jobs import JobStore
 from app.governance.limit_increases import LimitIncreaseService
 from app.governance.limits import LimitService
+from app.governance.mapping_versions import MappingVersions
 from app.governance.mappings import MappingService
+from app.governance.plans import PlanService
 from app.governance.reconciliation import Reconciliation
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
@@ -72,10 +76,16 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Sequencer: lambda s: Sequencer(s.uow),
     Outbox: lambda s: Outbox(s.uow),
     # governance
-    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
-    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
+    JobStore: lambda s: JobStore(s.uow),
+    SeatPool: lambda s: SeatPool(s.uow, s.get(JobStore)),
+    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool), s.get(JobStore)),
+    JobSteps: lambda s: JobSteps(s.get(JobStore), s.get(EntitlementService), s.get(SeatPool)),
     RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
-    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
+    MappingVersions: lambda s: MappingVersions(s.uow),
+    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService), s.get(MappingVersions)),
+    PlanService: lambda s: PlanService(
+        s.uow, s.get(MappingService), s.get(EntitlementService), s.get(SeatPool), s.get(JobStore)
+    ),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
     LimitService: lambda s: LimitService(s.uow, s.get(DirectoryQueries), s.get(OrganizationService)),
     LimitIncreaseService: lambda s: LimitIncreaseService(s.uow, s.get(DirectoryQueries), s.get(LimitService)),

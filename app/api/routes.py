@@ -12,9 +12,11 @@ from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
 from app.api.routes_increases import increases
+from app.api.routes_jobs import jobs
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
+from app.api.routes_plans import plans
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
@@ -42,6 +44,8 @@ RESOURCES = (
     groups,
     roles,
     mappings,
+    plans,
+    jobs,
     seats,
     limits,
     increases,

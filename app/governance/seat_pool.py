@@ -5,23 +5,26 @@ stands behind it. Who does not fit waits, in mapping order and then in the order
 up when a place is freed or bought. Nobody is ever evicted.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.outbox import Outbox
 from app.core.batches import BATCH, batches
+from app.core.connection import Row
 from app.core.errors import ConflictError
-from app.core.sql import is_one_of
+from app.core.sql import each_id, is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
 from app.governance.events import EntitlementChange, EntitlementsChanged, SeatPoolChanged
-from app.governance.models import seat_pools, seats
+from app.governance.jobs import JobStore
+from app.governance.models import job_people, seat_pools, seats
 
-HAND_OVER = "seat_pool.hand_over"
+# So many people at most get a place in the transaction that gives it; the rest is a job's.
+AT_ONCE = 5_000
 HOLDING = ("assigned", "suspended")
 
 _OPEN = upsert(seat_pools).values(quantity=None, assigned=0).on_conflict_do_nothing()
@@ -50,25 +53,38 @@ _COUNT_ASSIGNED = (
     .select_from(seats)
     .where(seats.c.org_id == ORG_ID, or_(*(seats.c.state == state for state in HOLDING)))
 )
-_seat = upsert(seats)
-_STORE = _seat.on_conflict_do_update(
-    index_elements=["org_id", "user_id"],
-    set_={
-        name: _seat.excluded[name]
-        for name in (
-            "state",
-            "role_id",
-            "surfaces",
-            "sources",
-            "manual_role_id",
-            "reason",
-            "since",
-            "waiting_rank",
-        )
-    },
+_SEAT_COLUMNS = (
+    "state",
+    "role_id",
+    "surfaces",
+    "sources",
+    "manual_role_id",
+    "reason",
+    "since",
+    "waiting_rank",
 )
-# People whom another transaction is deciding about at this moment are passed over; the outbox
-# message that is left behind comes back for them.
+_OVERWRITE: dict[str, Any] = {
+    "index_elements": ["org_id", "user_id"],
+    "set_": {name: upsert(seats).excluded[name] for name in _SEAT_COLUMNS},
+}
+_STORE = upsert(seats).on_conflict_do_update(**_OVERWRITE)
+_ids = each_id("ids")
+_STORE_ALIKE = (
+    upsert(seats)
+    .from_select(
+        ["org_id", "user_id", *_SEAT_COLUMNS],
+        select(
+            ORG_ID,
+            _ids.c.value,
+            *(bindparam(f"new_{name}", type_=seats.c[name].type) for name in _SEAT_COLUMNS),
+        )
+        # SQLite cannot tell the conflict from a join's condition without a WHERE.
+        .where(_ids.c.value.is_not(None)),
+    )
+    .on_conflict_do_update(**_OVERWRITE)
+)
+# People whom another transaction is deciding about at this moment are passed over; the job that is
+# left behind comes back for them.
 _NEXT = (
     select(seats.c.user_id, seats.c.role_id)
     .select_from(
@@ -84,6 +100,12 @@ _NEXT = (
 )
 _IS_ANYBODY_WAITING = (
     select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted").limit(1)
+)
+_is_list_complete = ~exists().where(job_people.c.org_id == ORG_ID)
+_CAN_BE_SERVED = _IS_ANYBODY_WAITING.where(_is_list_complete)
+_IS_PLACE_CONTESTED = select(seat_pools.c.org_id).where(
+    seat_pools.c.org_id == ORG_ID,
+    or_(exists().where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted"), ~_is_list_complete),
 )
 _COUNT_WAITING = (
     select(func.count()).select_from(seats).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
@@ -107,9 +129,9 @@ class Pool(NamedTuple):
 
 
 class SeatPool:
-    def __init__(self, uow: UnitOfWork, outbox: Outbox) -> None:
+    def __init__(self, uow: UnitOfWork, jobs: JobStore) -> None:
         self._uow = uow
-        self._outbox = outbox
+        self._jobs = jobs
 
     def open(self) -> None:
         """A new organization begins with an unlimited pool."""
@@ -118,14 +140,25 @@ class SeatPool:
     def current(self) -> Pool:
         return self._read(_CURRENT)
 
+    def hold(self) -> Pool:
+        """The pool as it stays until this transaction ends; all people concerned are locked before.
+
+        One without a limit is only kept from getting one, so that nobody waits for this transaction.
+        """
+        return self._read(_CURRENT if self._is_unlimited() else _LOCK)
+
     def waiting(self) -> int:
         """How many people wait for a place."""
         return int(self._uow.execute(_COUNT_WAITING).scalar_one())
 
     def take(self, count: int) -> int:
-        """Take up to `count` places and answer how many there were."""
+        """Take up to `count` places that nobody waits for and answer how many there were."""
         uow = self._uow
-        if self._is_unlimited() or uow.execute(_TAKE, {"count": count}).rowcount == 1:
+        if self._is_unlimited():
+            return count
+        if uow.execute(_IS_PLACE_CONTESTED).first() is not None:
+            return 0
+        if uow.execute(_TAKE, {"count": count}).rowcount == 1:
             return count
         pool = self._read(_LOCK)
         if pool.quantity is None:
@@ -168,30 +201,53 @@ class SeatPool:
         return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()))
 
     def hand_over(self) -> None:
-        """Assign free places to the waiting list, in its order; what is left is promised to later."""
-        uow = self._uow
-        if uow.execute(_IS_ANYBODY_WAITING).first() is None:
-            return
-        pool = self._read(_LOCK)
-        places = BATCH if pool.quantity is None else min(BATCH, pool.quantity - pool.assigned)
-        if places <= 0:
-            return
-        chosen = uow.execute(_NEXT, {"count": places}).all()
-        if chosen:
-            ids = [row.user_id for row in chosen]
-            if pool.quantity is not None:
-                uow.execute(_TAKE, {"count": len(ids)})
-            uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
-            uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
-            changes = [
-                EntitlementChange(row.user_id, "seat.assigned", {"role_id": row.role_id, "waited": True})
-                for row in chosen
-            ]
-            uow.add(EntitlementsChanged(tuple(changes)))
-        is_full = pool.quantity is not None and pool.assigned + len(chosen) >= pool.quantity
-        if not is_full and uow.execute(_IS_ANYBODY_WAITING).first() is not None:
-            self._outbox.put(HAND_OVER, {})
+        """Assign free places to the waiting list, in its order; what is left is a job's."""
+        _, has_more = self.serve(AT_ONCE)
+        if has_more:
+            self._jobs.start_hand_over(self.waiting())
+
+    def serve(self, most: int) -> tuple[int, bool]:
+        """Assign up to `most` places; answers how many, and whether somebody is left who could have one.
+
+        Nobody is served while a job has still people to put on the list.
+        """
+        uow, given = self._uow, 0
+        while uow.execute(_CAN_BE_SERVED).first() is not None:
+            pool = self._read(_LOCK)
+            free = BATCH if pool.quantity is None else pool.quantity - pool.assigned
+            if free <= 0:
+                break
+            if given >= most:
+                return given, True
+            chosen = uow.execute(_NEXT, {"count": min(BATCH, free, most - given)}).all()
+            if not chosen:
+                return given, True
+            self._assign(chosen, is_counted=pool.quantity is not None)
+            given += len(chosen)
+        return given, False
+
+    def _assign(self, chosen: Sequence[Row], *, is_counted: bool) -> None:
+        uow, ids = self._uow, [row.user_id for row in chosen]
+        if is_counted:
+            uow.execute(_TAKE, {"count": len(ids)})
+        uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
+        uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
+        changes = [
+            EntitlementChange(row.user_id, "seat.assigned", {"role_id": row.role_id, "waited": True})
+            for row in chosen
+        ]
+        uow.add(EntitlementsChanged(tuple(changes)))
 
     def store_seats(self, rows: Sequence[dict[str, Any]]) -> None:
-        for batch in batches(rows):
+        """Write whole rows; seats that are alike, as most are after a change of policy, are one statement."""
+        alike: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            shared = {name: row[name] for name in _SEAT_COLUMNS}
+            alike.setdefault(json.dumps(shared, default=str), []).append(row)
+        alone = [same[0] for same in alike.values() if len(same) == 1]
+        for batch in batches(alone):
             self._uow.execute_many(_STORE, batch)
+        for same in alike.values():
+            values = {f"new_{name}": same[0][name] for name in _SEAT_COLUMNS}
+            for batch in batches(same if len(same) > 1 else ()):
+                self._uow.execute(_STORE_ALIKE, {**values, "ids": [row["user_id"] for row in batch]})
