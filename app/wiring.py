@@ -158,6 +158,11 @@ def _decide_everybody(services: Services, event: directory.OrganizationUpdated) 
         services.get(MappingService).decide_everybody()
 
 
+def _turn_seat_pool(services: Services, event: directory.OrganizationUpdated) -> None:
+    if "zone" in event.data:
+        services.get(SeatPool).turn()
+
+
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
     services.get(EntitlementService).withdraw(event.principal)
 
@@ -179,7 +184,7 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
-    directory.OrganizationUpdated: (_decide_everybody,),
+    directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
     directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
     directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
@@ -203,6 +208,11 @@ DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 }
 
 
+def _turn_due_seat_pool(services: Services) -> bool:
+    services.get(SeatPool).turn()
+    return False
+
+
 def _give_notices(services: Services) -> bool:
     services.get(CredentialExpiry).give_notices()
     return False
@@ -218,6 +228,11 @@ JOBS = (
         "credential.expiry",
         is_due=lambda services: services.get(CredentialExpiry).has_due(),
         run=_give_notices,
+    ),
+    Job(
+        "seat_pool.turn",
+        is_due=lambda services: services.get(SeatPool).has_turned(),
+        run=_turn_due_seat_pool,
     ),
     Job(
         "idempotency.purge",

@@ -16,6 +16,7 @@ from app.api.schemas.seats import (
     show_pool,
     show_seat,
 )
+from app.governance.seat_contracts import SeatContract
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
 from app.web.context import service
@@ -68,15 +69,19 @@ def take_seat_back(user_id: str) -> dict[str, Any]:
 
 @seats.endpoint("GET", "/seat_pool", scope=scopes.GOVERNANCE_READ, answer=SeatPoolSchema())
 def get_seat_pool() -> dict[str, Any]:
-    """Show how many seats there are, are taken and are waited for."""
+    """Show how many seats there are, are taken and are waited for, and by which contracts."""
     pool = service(SeatPool)
-    return show_pool(pool.current(), pool.waiting())
+    return show_pool(pool.current(), pool.waiting(), pool.contracts())
 
 
 @seats.endpoint(
     "PUT", "/seat_pool", scope=scopes.GOVERNANCE_WRITE, body=SeatPoolSize(), answer=SeatPoolSchema()
 )
 def resize_seat_pool(body: dict[str, Any]) -> dict[str, Any]:
-    """Set how many seats there are; new places go to who waits."""
+    """Set how many seats there are from now on, or by contracts; new places go to who waits."""
     pool = service(SeatPool)
-    return show_pool(pool.resize(body["quantity"]), pool.waiting())
+    if "contracts" in body:
+        after = pool.agree([SeatContract(**contract) for contract in body["contracts"]])
+    else:
+        after = pool.resize(body["quantity"])
+    return show_pool(after, pool.waiting(), pool.contracts())

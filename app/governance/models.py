@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -74,13 +75,29 @@ seats = scoped_table(
 Index("ix_seats_waiting", seats.c.org_id, seats.c.state, seats.c.waiting_rank, seats.c.since)
 
 # The one door of every seat: while there is a `quantity`, `assigned` counts assigned and suspended seats
-# and never passes it; without one, nothing is counted.
+# and never passes it; without one, nothing is counted. `over_assigned` is what an ended contract left
+# people with, and shrinks as they leave. At `turns_at` the contracts give another quantity.
 seat_pools = scoped_table(
     "seat_pools",
     Column("quantity", Integer),
     Column("assigned", Integer, nullable=False),
+    Column("over_assigned", Integer, nullable=False),
+    Column("turns_at", UtcDateTime),
     CheckConstraint("assigned >= 0", name="assigned"),
-    CheckConstraint("quantity IS NULL OR assigned <= quantity", name="quantity"),
+    CheckConstraint("over_assigned >= 0", name="over_assigned"),
+    CheckConstraint("quantity IS NULL OR assigned <= quantity + over_assigned", name="quantity"),
+)
+
+# What was bought, from one day to another, both included and without an end for good. The quantity of
+# a day is the sum of its contracts; without any contract there is no limit.
+seat_contracts = scoped_table(
+    "seat_contracts",
+    Column("position", Integer, primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date),
+    CheckConstraint("quantity >= 0", name="quantity"),
+    CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="ends_on"),
 )
 
 spend_limits = scoped_table(

@@ -2,13 +2,16 @@
 
 Assigned seats never pass the pool's quantity: the counter moves by conditional update and a CHECK
 stands behind it. Who does not fit waits, in mapping order and then in the order of asking, and moves
-up when a place is freed or bought. Nobody is ever evicted.
+up when a place is freed or bought. Nobody is ever evicted, also not by a contract that ends: then the
+pool is over-assigned, and gives nothing out until it is no longer.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
@@ -20,30 +23,53 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
 from app.governance.events import EntitlementChange, EntitlementsChanged, SeatPoolChanged
 from app.governance.models import seat_pools, seats
+from app.governance.seat_contracts import SeatContract, SeatContracts
 
 HAND_OVER = "seat_pool.hand_over"
 HOLDING = ("assigned", "suspended")
 
-_OPEN = upsert(seat_pools).values(quantity=None, assigned=0).on_conflict_do_nothing()
+_OPEN = upsert(seat_pools).values(quantity=None, assigned=0, over_assigned=0).on_conflict_do_nothing()
 _CURRENT = select(seat_pools).where(seat_pools.c.org_id == ORG_ID)
 _LOCK = _CURRENT.with_for_update()
 # An unlimited pool counts nothing, so that people who get or lose a seat there do not queue up for one
 # row; the share lock only keeps a limit from being set meanwhile.
 _UNLIMITED = _CURRENT.where(seat_pools.c.quantity.is_(None)).with_for_update(read=True)
+# Not from a quantity that has turned meanwhile.
 _TAKE = (
     update(seat_pools)
-    .where(seat_pools.c.org_id == ORG_ID, seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity)
+    .where(
+        seat_pools.c.org_id == ORG_ID,
+        seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity,
+        or_(seat_pools.c.turns_at.is_(None), seat_pools.c.turns_at > bindparam("moment")),
+    )
     .values(assigned=seat_pools.c.assigned + bindparam("count"))
 )
 _GIVE_BACK = (
     update(seat_pools)
     .where(seat_pools.c.org_id == ORG_ID)
-    .values(assigned=seat_pools.c.assigned - bindparam("count"))
+    .values(
+        assigned=seat_pools.c.assigned - bindparam("count"),
+        over_assigned=case(
+            (
+                seat_pools.c.over_assigned > bindparam("count"),
+                seat_pools.c.over_assigned - bindparam("count"),
+            ),
+            else_=0,
+        ),
+    )
 )
 _RESIZE = (
     update(seat_pools)
     .where(seat_pools.c.org_id == ORG_ID)
-    .values(quantity=bindparam("new_quantity"), assigned=bindparam("now_assigned"))
+    .values(
+        quantity=bindparam("new_quantity"),
+        assigned=bindparam("now_assigned"),
+        over_assigned=bindparam("now_over_assigned"),
+        turns_at=bindparam("next_turn_at"),
+    )
+)
+_HAS_TURNED = select(seat_pools.c.org_id).where(
+    seat_pools.c.org_id == ORG_ID, seat_pools.c.turns_at <= bindparam("moment")
 )
 _COUNT_ASSIGNED = (
     select(func.count())
@@ -101,22 +127,39 @@ _ASSIGN_PRINCIPALS = (
 
 
 class Pool(NamedTuple):
+    """`quantity` null: no limit. An ended contract may have left more people than it."""
+
     org_id: str
     quantity: int | None
     assigned: int
+    turns_at: datetime | None
+
+    @property
+    def available(self) -> int | None:
+        return None if self.quantity is None else max(0, self.quantity - self.assigned)
+
+    @property
+    def over_assigned(self) -> int:
+        return 0 if self.quantity is None else max(0, self.assigned - self.quantity)
 
 
 class SeatPool:
     def __init__(self, uow: UnitOfWork, outbox: Outbox) -> None:
         self._uow = uow
         self._outbox = outbox
+        self._contracts = SeatContracts(uow)
 
     def open(self) -> None:
         """A new organization begins with an unlimited pool."""
         self._uow.execute(_OPEN)
 
     def current(self) -> Pool:
-        return self._read(_CURRENT)
+        """The pool of this moment, also when it has not followed its contracts yet."""
+        pool = self._read(_CURRENT)
+        return pool._replace(quantity=self._contracts.agreed().quantity) if self._has_turned(pool) else pool
+
+    def contracts(self) -> list[SeatContract]:
+        return self._contracts.all()
 
     def waiting(self) -> int:
         """How many people wait for a place."""
@@ -124,15 +167,14 @@ class SeatPool:
 
     def take(self, count: int) -> int:
         """Take up to `count` places and answer how many there were."""
-        uow = self._uow
-        if self._is_unlimited() or uow.execute(_TAKE, {"count": count}).rowcount == 1:
+        if self._is_unlimited() or self._take(count):
             return count
-        pool = self._read(_LOCK)
-        if pool.quantity is None:
+        pool = self._lock()
+        if pool.available is None:
             return count
-        places = max(0, min(count, pool.quantity - pool.assigned))
+        places = min(count, pool.available)
         if places:
-            uow.execute(_TAKE, {"count": places})
+            self._take(places)
         return places
 
     def release(self, count: int) -> None:
@@ -142,20 +184,68 @@ class SeatPool:
             self.hand_over()
 
     def resize(self, quantity: int | None) -> Pool:
-        """Set the size, null for no limit; refuses one that would take seats away from people."""
+        """Have so many seats from today and for good, null for no limit; otherwise as `agree`."""
+        return self.agree([] if quantity is None else [SeatContract(quantity, self._contracts.today())])
+
+    def agree(self, contracts: Sequence[SeatContract]) -> Pool:
+        """Replace all contracts; refuses what would take seats away from people today."""
         uow = self._uow
         pool = self._read(_LOCK)
-        if quantity is not None and quantity < pool.assigned:
+        self._contracts.replace(contracts)
+        after = self._follow(pool)
+        if after.over_assigned:
             raise ConflictError(
-                f"{pool.assigned} seats are assigned, so the pool cannot shrink to {quantity}. "
+                f"{pool.assigned} seats are assigned, so the pool cannot shrink to {after.quantity}. "
                 "Release seats first; nobody is evicted.",
                 code="seat_pool_in_use",
             )
-        counted = 0 if quantity is None else pool.assigned
-        uow.execute(_RESIZE, {"new_quantity": quantity, "now_assigned": counted})
-        uow.add(SeatPoolChanged(uow.org_id, {"quantity": quantity, "previous": pool.quantity}))
+        listed = [
+            {name: None if value is None else str(value) for name, value in asdict(contract).items()}
+            for contract in contracts
+        ]
+        data = {"quantity": after.quantity, "previous": pool.quantity, "contracts": listed}
+        uow.add(SeatPoolChanged(uow.org_id, data))
         self.hand_over()
         return self.current()
+
+    def has_turned(self) -> bool:
+        """Whether a contract has begun or ended that the pool does not follow yet."""
+        return self._uow.execute(_HAS_TURNED, {"moment": self._uow.now}).first() is not None
+
+    def turn(self) -> None:
+        """Follow the contracts, by the organization's zone, to this moment; new places go to who waits."""
+        self._turn(self._read(_LOCK))
+        self.hand_over()
+
+    def _lock(self) -> Pool:
+        """The pool as it is at this moment, held until the transaction ends."""
+        pool = self._read(_LOCK)
+        return self._turn(pool) if self._has_turned(pool) else pool
+
+    def _turn(self, pool: Pool) -> Pool:
+        after = self._follow(pool)
+        if after.quantity != pool.quantity:
+            data = {"quantity": after.quantity, "previous": pool.quantity}
+            self._uow.add(SeatPoolChanged(self._uow.org_id, data))
+        return after
+
+    def _follow(self, pool: Pool) -> Pool:
+        now = self._contracts.agreed()
+        after = pool._replace(quantity=now.quantity, turns_at=now.turns_at)
+        values = {
+            "new_quantity": after.quantity,
+            "now_assigned": 0 if after.quantity is None else after.assigned,
+            "now_over_assigned": after.over_assigned,
+            "next_turn_at": after.turns_at,
+        }
+        self._uow.execute(_RESIZE, values)
+        return after
+
+    def _has_turned(self, pool: Pool) -> bool:
+        return pool.turns_at is not None and pool.turns_at <= self._uow.now
+
+    def _take(self, count: int) -> bool:
+        return self._uow.execute(_TAKE, {"count": count, "moment": self._uow.now}).rowcount == 1
 
     def _is_unlimited(self) -> bool:
         return self._uow.execute(_UNLIMITED).first() is not None
@@ -164,23 +254,23 @@ class SeatPool:
         """The pool with its true number: what an unlimited one has given out is counted in the seats."""
         row = self._uow.execute(statement).one()
         if row.quantity is not None:
-            return Pool(row.org_id, row.quantity, row.assigned)
-        return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()))
+            return Pool(row.org_id, row.quantity, row.assigned, row.turns_at)
+        return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()), None)
 
     def hand_over(self) -> None:
         """Assign free places to the waiting list, in its order; what is left is promised to later."""
         uow = self._uow
         if uow.execute(_IS_ANYBODY_WAITING).first() is None:
             return
-        pool = self._read(_LOCK)
-        places = BATCH if pool.quantity is None else min(BATCH, pool.quantity - pool.assigned)
-        if places <= 0:
+        pool = self._lock()
+        places = BATCH if pool.available is None else min(BATCH, pool.available)
+        if not places:
             return
         chosen = uow.execute(_NEXT, {"count": places}).all()
         if chosen:
             ids = [row.user_id for row in chosen]
             if pool.quantity is not None:
-                uow.execute(_TAKE, {"count": len(ids)})
+                self._take(len(ids))
             uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
             uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
             changes = [

@@ -1,9 +1,12 @@
 """P3: assigned seats never exceed the pool; who does not fit waits in mapping order, then in time."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 from app.core.ids import edge_id
+from app.wiring import build_worker
 from tests.support.cast import Organization, json_of
+from tests.support.fakes import FakeClock
 
 
 def resize(acme: Organization, quantity: int | None) -> int:
@@ -58,6 +61,71 @@ def test_a_bought_seat_goes_to_who_waits(acme: Organization) -> None:
     assert pool(acme) == (2, 1, 0)
     resize(acme, None)
     assert pool(acme) == (3, 0, None)
+
+
+def agree(acme: Organization, *contracts: tuple[int, int, int | None]) -> None:
+    """Contracts as quantity, first day and last day, counted from today."""
+    today = acme.container.environment.clock.now().date()
+
+    def day(days: int | None) -> str | None:
+        return None if days is None else str(today + timedelta(days=days))
+
+    rows = [{"quantity": n, "starts_on": day(first), "ends_on": day(last)} for n, first, last in contracts]
+    response = acme.api.put("/seat_pool", {"contracts": rows})
+    assert response.status_code == 200, response.text
+
+
+def work(acme: Organization) -> None:
+    build_worker(acme.container).round()
+
+
+def test_seats_that_were_bought_go_to_who_waits_when_the_contract_begins(
+    acme: Organization, clock: FakeClock
+) -> None:
+    agree(acme, (1, 0, None), (2, 1, None))
+    people = [acme.scim.create_user() for _ in range(4)]
+    acme.map_group(acme.scim.create_group(members=people))
+    work(acme)
+    assert pool(acme) == (1, 3, 0)
+    clock.advance(days=1)
+    work(acme)
+    assert pool(acme) == (3, 1, 0)
+    assert acme.audit_actions().count("seat_pool.changed") == 2
+
+
+def test_an_ended_contract_evicts_nobody_and_gives_nothing_more(acme: Organization, clock: FakeClock) -> None:
+    agree(acme, (3, 0, 0), (1, 0, None))
+    first, *others = people = [acme.scim.create_user() for _ in range(4)]
+    group_id = acme.scim.create_group(members=people)
+    acme.map_group(group_id)
+    clock.advance(days=1)
+    # What nobody has turned yet is shown, and kept to, all the same.
+    acme.scim.add_members(group_id, acme.scim.create_user())
+    shown = json_of(acme.api.get("/seat_pool"))
+    assert [shown[name] for name in ("quantity", "assigned", "over_assigned", "available")] == [1, 4, 3, 0]
+    work(acme)
+    acme.scim.set_active(first, False)
+    assert pool(acme) == (3, 1, 0)
+    for person in others[:2]:
+        acme.scim.set_active(person, False)
+    assert pool(acme) == (1, 1, 0)
+    acme.scim.set_active(others[2], False)
+    assert pool(acme) == (1, 0, 0)
+
+
+def test_a_contract_begins_at_midnight_of_the_organizations_zone(
+    acme: Organization, clock: FakeClock
+) -> None:
+    clock.fixed = datetime(2026, 6, 1, 23, tzinfo=UTC)
+    agree(acme, (1, 1, None))
+    assert pool(acme) == (0, 0, 0)
+    acme.api.patch("/organization", {"zone": "Europe/Berlin"})
+    assert pool(acme) == (0, 0, 1)
+    acme.api.patch("/organization", {"zone": "Pacific/Honolulu"})
+    clock.advance(hours=10)
+    assert pool(acme) == (0, 0, 0)
+    clock.advance(hours=1)
+    assert pool(acme) == (0, 0, 1)
 
 
 def test_the_pool_does_not_shrink_below_what_is_assigned(acme: Organization) -> None:
