@@ -1,5 +1,6 @@
 """`/seats` and `/seat_pool`: who holds a seat, who waits, and how many there are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.api import scopes
@@ -13,9 +14,10 @@ from app.api.schemas.seats import (
     SeatPoolSize,
     SeatQuery,
     SeatSchema,
+    show_current_seat,
     show_pool,
-    show_seat,
 )
+from app.core.connection import Row
 from app.governance.seat_contracts import SeatContract
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
@@ -28,12 +30,20 @@ seats = Endpoints("Seats")
 def list_seats(query: Query) -> dict[str, Any]:
     """List everybody who has, awaits or had a seat."""
     state = filters_of(query).get("state")
+    people = service(SeatService)
+    positions: dict[str, int] = {}
+
+    def fetch(after: str, limit: int) -> Sequence[Row]:
+        found = people.page(after=after, limit=limit, state=state)
+        positions.update(people.waiting_positions(found))
+        return found
+
     return page_of(
         "seats",
         query,
-        lambda after, limit: service(SeatService).page(after=after, limit=limit, state=state),
+        fetch,
         key=lambda seat: str(seat.user_id),
-        show=show_seat,
+        show=lambda seat: show_current_seat(seat, positions),
     )
 
 
@@ -42,29 +52,32 @@ def list_seats(query: Query) -> dict[str, Any]:
 )
 def give_seat(body: dict[str, Any]) -> dict[str, Any]:
     """Give a seat by hand: it is assigned, or waits for a place in the pool."""
-    return show_seat(service(SeatService).give(body["user_id"], body["role_id"], body["reason"]))
+    return _show(service(SeatService).give(body["user_id"], body["role_id"], body["reason"]))
 
 
 @seats.endpoint("GET", "/seats/<user_id>", scope=scopes.GOVERNANCE_READ, answer=SeatSchema())
 def get_seat(user_id: str) -> dict[str, Any]:
     """Show a person's seat."""
-    return show_seat(service(SeatService).get(user_id))
+    return _show(service(SeatService).get(user_id))
 
 
 @seats.endpoint(
     "PATCH", "/seats/<user_id>", scope=scopes.GOVERNANCE_WRITE, body=SeatChanges(), answer=SeatSchema()
 )
 def change_seat(user_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Suspend or resume a seat, which keeps its place in the pool."""
-    seat = service(SeatService).suspend(user_id, suspended=body["suspended"], reason=body["reason"])
-    return show_seat(seat)
+    """Suspend or resume a seat, which keeps its place in the pool; a suspension outlives the seat."""
+    return _show(service(SeatService).suspend(user_id, suspended=body["suspended"], reason=body["reason"]))
 
 
 @seats.endpoint("DELETE", "/seats/<user_id>", scope=scopes.GOVERNANCE_WRITE, answer=SeatSchema())
 def take_seat_back(user_id: str) -> dict[str, Any]:
     """Take back a seat given by hand and show what is left; a group may still give it."""
     service(SeatService).take_back(user_id)
-    return show_seat(service(SeatService).get(user_id))
+    return _show(service(SeatService).get(user_id))
+
+
+def _show(seat: Row) -> dict[str, Any]:
+    return show_current_seat(seat, service(SeatService).waiting_positions([seat]))
 
 
 @seats.endpoint("GET", "/seat_pool", scope=scopes.GOVERNANCE_READ, answer=SeatPoolSchema())

@@ -58,6 +58,8 @@ principals = scoped_table(
     Column("models", Json),
     Column("denied_models", Json, nullable=False),
     Column("permissions", Json, nullable=False),
+    # Who suspended the person's seats, why and when; it outlives the seat.
+    Column("suspension", Json),
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
 Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)

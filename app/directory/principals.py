@@ -5,7 +5,7 @@ change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, update
 
@@ -45,6 +45,7 @@ class Principal(NamedTuple):
     models: list[str] | None
     denied_models: list[str]
     permissions: list[str]
+    suspension: dict[str, Any] | None
 
 
 COLUMNS = [principals.c[name] for name in Principal._fields]

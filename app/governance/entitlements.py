@@ -47,6 +47,7 @@ _EMPTY_SEAT = (
         surfaces=[],
         sources=[],
         manual_role_id=None,
+        given_by=None,
         reason=None,
         since=bindparam("moment"),
         waiting_rank=0,
@@ -157,7 +158,10 @@ class EntitlementService:
             return
         ordered = sorted(decisions, key=lambda d: (d.entitlement.waiting_rank, d.person.user_id))
         count = self._pool.take(len(ordered))
-        self._write(ordered[:count], "assigned", "seat.assigned")
+        # A suspension does not change who has a place, only whether it can be used.
+        for state in ("assigned", "suspended"):
+            here = [d for d in ordered[:count] if (d.person.suspension is None) == (state == "assigned")]
+            self._write(here, state, f"seat.{state}")
         self._write(ordered[count:], "waitlisted", "seat.waitlisted")
 
     def _write(self, decisions: Sequence[Decision], state: str | None, action: str) -> None:
@@ -192,6 +196,7 @@ class EntitlementService:
             "surfaces": list(entitlement.surfaces),
             "sources": [source_dict(source) for source in entitlement.sources],
             "manual_role_id": manual.manual_role_id if manual is not None else None,
+            "given_by": manual.given_by if manual is not None else None,
             "reason": manual.reason if manual is not None else None,
             "since": seat.since if seat is not None and seat.state == state else self._uow.now,
             "waiting_rank": entitlement.waiting_rank,

@@ -53,8 +53,9 @@ Index(
     unique=True,
 )
 
-# One row for each person who ever had or awaited a seat. `manual_role_id` is the manual source; the
-# group sources follow from memberships and are stored as they were when the state was decided.
+# One row for each person who ever had or awaited a seat. `manual_role_id` is the manual source, `given_by`
+# and `reason` say whose word it is; the group sources follow from memberships and are stored as they were
+# when the state was decided.
 seats = scoped_table(
     "seats",
     Column("user_id", Id, primary_key=True),
@@ -63,6 +64,7 @@ seats = scoped_table(
     Column("surfaces", Json, nullable=False),
     Column("sources", Json, nullable=False),
     Column("manual_role_id", Id),
+    Column("given_by", Json),
     Column("reason", Text),
     Column("since", UtcDateTime, nullable=False),
     # The declared order of the waiting list: mapping order, then the time of asking.

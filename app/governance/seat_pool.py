@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
 from app.core.batches import BATCH, batches
+from app.core.connection import Row
 from app.core.errors import ConflictError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
@@ -87,6 +88,7 @@ _STORE = _seat.on_conflict_do_update(
             "surfaces",
             "sources",
             "manual_role_id",
+            "given_by",
             "reason",
             "since",
             "waiting_rank",
@@ -96,7 +98,7 @@ _STORE = _seat.on_conflict_do_update(
 # People whom another transaction is deciding about at this moment are passed over; the outbox
 # message that is left behind comes back for them.
 _NEXT = (
-    select(seats.c.user_id, seats.c.role_id)
+    select(seats.c.user_id, seats.c.role_id, principals.c.suspension)
     .select_from(
         seats.join(
             principals,
@@ -117,12 +119,12 @@ _COUNT_WAITING = (
 _ASSIGN_SEATS = (
     update(seats)
     .where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
-    .values(state="assigned", since=bindparam("moment"))
+    .values(state=bindparam("new_state"), since=bindparam("moment"))
 )
 _ASSIGN_PRINCIPALS = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
-    .values(seat_state="assigned", epoch=principals.c.epoch + 1)
+    .values(seat_state=bindparam("new_state"), epoch=principals.c.epoch + 1)
 )
 
 
@@ -268,19 +270,26 @@ class SeatPool:
             return
         chosen = uow.execute(_NEXT, {"count": places}).all()
         if chosen:
-            ids = [row.user_id for row in chosen]
             if pool.quantity is not None:
-                self._take(len(ids))
-            uow.execute(_ASSIGN_SEATS, {"ids": ids, "moment": uow.now})
-            uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids})
-            changes = [
-                EntitlementChange(row.user_id, "seat.assigned", {"role_id": row.role_id, "waited": True})
-                for row in chosen
-            ]
-            uow.add(EntitlementsChanged(tuple(changes)))
+                self._take(len(chosen))
+            self._assign("assigned", [row for row in chosen if row.suspension is None])
+            self._assign("suspended", [row for row in chosen if row.suspension is not None])
         is_full = pool.quantity is not None and pool.assigned + len(chosen) >= pool.quantity
         if not is_full and uow.execute(_IS_ANYBODY_WAITING).first() is not None:
             self._outbox.put(HAND_OVER, {})
+
+    def _assign(self, state: str, people: Sequence[Row]) -> None:
+        if not people:
+            return
+        uow = self._uow
+        ids = [row.user_id for row in people]
+        uow.execute(_ASSIGN_SEATS, {"ids": ids, "new_state": state, "moment": uow.now})
+        uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids, "new_state": state})
+        changes = [
+            EntitlementChange(row.user_id, f"seat.{state}", {"role_id": row.role_id, "waited": True})
+            for row in people
+        ]
+        uow.add(EntitlementsChanged(tuple(changes)))
 
     def store_seats(self, rows: Sequence[dict[str, Any]]) -> None:
         for batch in batches(rows):

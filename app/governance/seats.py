@@ -1,20 +1,46 @@
 """Seats as administrators see and give them: list, give by hand, suspend, take back."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.core.clock import rfc3339
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals, users
 from app.governance.entitlements import EntitlementService
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import roles, seats
+from app.governance.seat_pool import HOLDING
 
-_BY_ID = select(seats).where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("user_id"))
+# A tombstone whose person has come back under another id is no longer anybody's.
+_SEATS = (
+    select(seats, principals.c.suspension)
+    .select_from(
+        seats.outerjoin(
+            principals,
+            and_(principals.c.org_id == seats.c.org_id, principals.c.user_id == seats.c.user_id),
+        )
+    )
+    .where(seats.c.org_id == ORG_ID)
+)
+_BY_ID = _SEATS.where(seats.c.user_id == bindparam("user_id"))
+_waiting = (
+    select(
+        seats.c.user_id,
+        func.row_number()
+        .over(order_by=(seats.c.waiting_rank, seats.c.since, seats.c.user_id))
+        .label("position"),
+    )
+    .where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
+    .subquery()
+)
+_POSITIONS = select(_waiting.c.user_id, _waiting.c.position).where(is_one_of(_waiting.c.user_id, "ids"))
 _PERSON = (
     select(principals)
     .select_from(
@@ -38,12 +64,12 @@ _ROLE = (
 _GIVE = upsert(seats)
 _GIVE = _GIVE.on_conflict_do_update(
     index_elements=["org_id", "user_id"],
-    set_={name: _GIVE.excluded[name] for name in ("manual_role_id", "reason")},
+    set_={name: _GIVE.excluded[name] for name in ("manual_role_id", "given_by", "reason")},
 )
 _TAKE_MANUAL = (
     update(seats)
     .where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("row_id"))
-    .values(manual_role_id=None, reason=None)
+    .values(manual_role_id=None, given_by=None, reason=None)
 )
 _SET_STATE = (
     update(seats)
@@ -53,7 +79,11 @@ _SET_STATE = (
 _SHOW_STATE = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("row_id"))
-    .values(seat_state=bindparam("new_state"), epoch=principals.c.epoch + 1)
+    .values(
+        seat_state=bindparam("new_state"),
+        suspension=bindparam("new_suspension"),
+        epoch=principals.c.epoch + 1,
+    )
 )
 
 
@@ -70,17 +100,17 @@ class SeatService:
 
     def page(self, *, after: str, limit: int, state: str | None) -> Sequence[Row]:
         """Up to `limit` seats of people with an id above `after`."""
-        statement = (
-            select(seats)
-            .where(seats.c.org_id == ORG_ID, seats.c.user_id > bindparam("after"))
-            .order_by(seats.c.user_id)
-            .limit(limit)
-        )
+        statement = _SEATS.where(seats.c.user_id > bindparam("after")).order_by(seats.c.user_id).limit(limit)
         values: dict[str, str] = {"after": after}
         if state is not None:
             statement = statement.where(seats.c.state == bindparam("state"))
             values["state"] = state
         return self._uow.execute(statement, values).all()
+
+    def waiting_positions(self, rows: Sequence[Row]) -> dict[str, int]:
+        """Where those of the seats' people who wait stand in the list, the next one at 1."""
+        ids = [row.user_id for row in rows if row.state == "waitlisted"]
+        return dict(map(tuple, self._uow.execute(_POSITIONS, {"ids": ids}))) if ids else {}
 
     def give(self, user_id: str, role_id: str, reason: str | None) -> Row:
         """Add the manual source; the person is assigned or takes a place in the waiting list."""
@@ -99,6 +129,7 @@ class SeatService:
             "surfaces": list[str](),
             "sources": list[str](),
             "manual_role_id": role_id,
+            "given_by": asdict(uow.caller.actor),
             "reason": reason,
             "since": uow.now,
             "waiting_rank": 0,
@@ -120,17 +151,27 @@ class SeatService:
         self._entitlements.refresh([user_id])
 
     def suspend(self, user_id: str, *, suspended: bool, reason: str | None) -> Row:
-        """Stop or resume the use of a seat, which keeps its place in the pool."""
+        """Stop or resume the use of a seat, which keeps its place in the pool.
+
+        The suspension is the person's: it outlives the seat, also one that is lost by leaving, and the
+        next one is suspended as well until it is lifted.
+        """
         uow = self._uow
-        uow.execute(_PERSON, {"user_id": user_id}).first()
+        person = uow.execute(_PERSON, {"user_id": user_id}).first()
         seat = self.get(user_id)
-        old, new = ("assigned", "suspended") if suspended else ("suspended", "assigned")
-        if seat.state == new:
+        is_suspended = person is not None and person.suspension is not None
+        if suspended == is_suspended and seat.state in HOLDING:
             return seat
-        if seat.state != old:
-            raise ConflictError(f"The seat is {seat.state}, not {old}.", code="seat_state")
-        uow.execute(_SET_STATE, {"row_id": user_id, "new_state": new, "moment": uow.now})
-        uow.execute(_SHOW_STATE, {"row_id": user_id, "new_state": new})
+        if not (seat.state == "assigned" if suspended else is_suspended):
+            wanted = "assigned" if suspended else "suspended"
+            raise ConflictError(f"The seat is {seat.state}, not {wanted}.", code="seat_state")
+        new_state, suspension = ("assigned" if seat.state == "suspended" else seat.state), None
+        if suspended:
+            new_state = "suspended"
+            suspension = {"reason": reason, "by": asdict(uow.caller.actor), "since": rfc3339(uow.now)}
+        if new_state != seat.state:
+            uow.execute(_SET_STATE, {"row_id": user_id, "new_state": new_state, "moment": uow.now})
+        uow.execute(_SHOW_STATE, {"row_id": user_id, "new_state": new_state, "new_suspension": suspension})
         action = "seat.suspended" if suspended else "seat.resumed"
         data = {"role_id": seat.role_id, "reason": reason}
         uow.add(EntitlementsChanged((EntitlementChange(user_id, action, data),)))

@@ -1,4 +1,4 @@
-"""Seats: contracts of the pool."""
+"""Seats: contracts of the pool, who gave and who suspended a seat."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "20261127_seats"
 down_revision = "20261126_other_emails"
@@ -13,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 ID = sa.String(36).with_variant(sa.Uuid(as_uuid=False), "postgresql")
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 TABLES = ("seat_contracts",)
 # Rows in all, of one organization, then of each further column, as ANALYZE would have them.
 FIGURES = {
@@ -45,6 +47,8 @@ def upgrade() -> None:
         sa.CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name=op.f("ck_seat_contracts_ends_on")),
         sa.PrimaryKeyConstraint("org_id", "position", name=op.f("pk_seat_contracts")),
     )
+    op.add_column("principals", sa.Column("suspension", JSON, nullable=True))
+    op.add_column("seats", sa.Column("given_by", JSON, nullable=True))
     # What was set before there were contracts holds from the beginning and for good.
     _unfenced(
         "INSERT INTO seat_contracts (org_id, position, quantity, starts_on)"
@@ -58,6 +62,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("seats", "given_by")
+    op.drop_column("principals", "suspension")
     for table in reversed(TABLES):
         op.drop_table(table)
     _unfenced("UPDATE seat_pools SET quantity = assigned WHERE assigned > quantity")

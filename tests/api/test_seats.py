@@ -30,20 +30,44 @@ def test_a_seat_is_given_by_hand_suspended_resumed_and_taken_back(acme: Any) -> 
         "surfaces": ["code"],
         "sources": [{"type": "manual", "group_id": None, "mapping_id": None}],
         "since": seat["since"],
+        "given_by": {"type": "api_key", "id": seat["given_by"]["id"]},
         "reason": "trial",
+        "suspension": None,
+        "waiting_position": None,
     }
+    assert seat["given_by"]["id"] in {key["id"] for key in acme.get("/api_keys").json["data"]}
     assert seat["since"].endswith("Z")
     assert acme.get(f"/seats/{user}").json == seat
 
     suspended = acme.call("PATCH", f"/seats/{user}", json={"suspended": True, "reason": "leave"}).json
     assert (suspended["state"], suspended["surfaces"]) == ("suspended", [])
+    since = suspended["suspension"]["since"]
+    assert suspended["suspension"] == {"by": seat["given_by"], "reason": "leave", "since": since}
     assert acme.get(f"/users/{user}").json["surfaces"] == []
     resumed = acme.call("PATCH", f"/seats/{user}", json={"suspended": False}).json
     assert (resumed["state"], resumed["surfaces"]) == ("assigned", ["code"])
+    assert resumed["suspension"] is None
 
     taken = acme.call("DELETE", f"/seats/{user}")
     assert taken.status_code == 200
     assert (taken.json["state"], taken.json["sources"], taken.json["surfaces"]) == ("released", [], [])
+    assert (taken.json["given_by"], taken.json["reason"]) == (None, None)
+
+
+def test_who_waits_sees_the_position(acme: Any) -> None:
+    role = acme.role()["id"]
+    acme.call("PUT", "/seat_pool", json={"quantity": 0})
+    people = [acme.user(name) for name in ("a", "b", "c")]
+    group = acme.group("first", [people[2]])
+    acme.post("/group_mappings", {"group_id": group, "role_id": role})
+    for user in people[:2]:
+        give(acme, user, role)
+    positions = [acme.get(f"/seats/{user}").json["waiting_position"] for user in people]
+    assert positions == [2, 3, 1]
+    listed = acme.get("/seats").json["data"]
+    assert {seat["user_id"]: seat["waiting_position"] for seat in listed} == dict(
+        zip(people, positions, strict=True)
+    )
 
 
 def test_a_group_source_is_named_and_survives_the_manual_one(acme: Any, problem: Problem) -> None:

@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.core.ids import edge_id
 from app.wiring import build_worker
 from tests.support.cast import Organization, json_of
@@ -151,6 +153,51 @@ def test_a_suspended_seat_keeps_its_place(acme: Organization) -> None:
     assert (acme.seat_state(first), acme.seat_state(second)) == ("suspended", "waitlisted")
     acme.scim.set_active(first, False)
     assert acme.seat_state(second) == "assigned"
+
+
+def suspend(acme: Organization, user_id: str, suspended: bool) -> int:
+    return acme.api.patch(f"/seats/{edge_id('user', user_id)}", {"suspended": suspended}).status_code
+
+
+@pytest.mark.parametrize("way", ["deactivation", "deletion", "the group"])
+def test_a_suspension_survives_leaving_and_coming_back(acme: Organization, way: str) -> None:
+    anna = acme.scim.create_user("anna@example.com")
+    group_id = acme.scim.create_group(members=[anna])
+    acme.map_group(group_id)
+    assert suspend(acme, anna, True) == 200
+    if way == "deactivation":
+        acme.scim.set_active(anna, False)
+        acme.scim.set_active(anna, True)
+    elif way == "deletion":
+        acme.scim.delete(f"/Users/{anna}")
+        anna = acme.scim.create_user("Anna@example.com")
+        acme.scim.add_members(group_id, anna)
+    else:
+        acme.scim.remove_members(group_id, anna)
+        acme.scim.add_members(group_id, anna)
+    assert acme.seat_state(anna) == "suspended"
+    assert suspend(acme, anna, False) == 200
+    assert acme.seat_state(anna) == "assigned"
+
+
+def test_a_suspended_person_waits_in_line_and_can_be_resumed_there(acme: Organization) -> None:
+    resize(acme, 1)
+    first, second = acme.scim.create_user(), acme.scim.create_user()
+    group_id = acme.scim.create_group(members=[first])
+    acme.map_group(group_id)
+    suspend(acme, first, True)
+    acme.scim.set_active(first, False)
+    acme.scim.add_members(group_id, second)
+    acme.scim.set_active(first, True)
+    assert acme.seat_state(first) == "waitlisted"
+    acme.scim.set_active(second, False)
+    assert (acme.seat_state(first), pool(acme)) == ("suspended", (1, 0, 0))
+    acme.scim.set_active(second, True)
+    acme.scim.set_active(first, False)
+    acme.scim.set_active(first, True)
+    assert (acme.seat_state(first), suspend(acme, first, False)) == ("waitlisted", 200)
+    acme.scim.set_active(second, False)
+    assert acme.seat_state(first) == "assigned"
 
 
 def test_fifty_parallel_joins_at_one_free_seat_assign_exactly_one(acme: Organization) -> None:

@@ -1,12 +1,13 @@
 """Seats and the pool that they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from app.api import edge_ids
+from app.api.schemas.audit import Reference
 from app.api.schemas.common import MAX_INTEGER, Answer, PageQuery, columns, reason_field
 from app.api.schemas.fields import EdgeId, Instant, TrueOrFalse
 from app.core.connection import Row
@@ -23,6 +24,14 @@ class SeatSource(Answer):
     mapping_id = EdgeId(edge_ids.MAPPING, required=True, allow_none=True)
 
 
+class Suspension(Answer):
+    """It outlives the seat: the next one is suspended as well until it is lifted."""
+
+    by = fields.Nested(Reference, required=True)
+    reason = fields.String(required=True, allow_none=True)
+    since = fields.String(required=True, metadata={"format": "date-time"})
+
+
 class SeatSchema(Answer):
     type = fields.Constant("seat", required=True)
     id = EdgeId(edge_ids.SEAT, attribute="user_id", dump_only=True, required=True)
@@ -32,7 +41,17 @@ class SeatSchema(Answer):
     surfaces = fields.List(fields.String(), required=True)
     sources = fields.List(fields.Nested(SeatSource), required=True)
     since = Instant(required=True)
+    given_by = fields.Nested(
+        Reference,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Who gave the manual source."},
+    )
     reason = fields.String(required=True, allow_none=True)
+    suspension = fields.Nested(Suspension, allow_none=True)
+    waiting_position = fields.Integer(
+        allow_none=True, metadata={"description": "1 is the next one; null for who does not wait."}
+    )
 
 
 class SeatQuery(PageQuery):
@@ -104,8 +123,22 @@ def usable_surfaces(seat_state: str | None, surfaces: list[str]) -> list[str]:
 
 
 def show_seat(seat: Row) -> dict[str, Any]:
-    surfaces = usable_surfaces(seat.state, seat.surfaces)
-    return {**columns(seat), "surfaces": surfaces}
+    """A seat as it is stored; `show_current_seat` adds what stands elsewhere."""
+    given_by = None if seat.given_by is None else _actor(seat.given_by)
+    return {**columns(seat), "surfaces": usable_surfaces(seat.state, seat.surfaces), "given_by": given_by}
+
+
+def show_current_seat(seat: Row, waiting_positions: Mapping[str, int]) -> dict[str, Any]:
+    suspension = seat.suspension
+    return {
+        **show_seat(seat),
+        "suspension": suspension and {**suspension, "by": _actor(suspension["by"])},
+        "waiting_position": waiting_positions.get(seat.user_id),
+    }
+
+
+def _actor(stored: Mapping[str, str]) -> dict[str, str]:
+    return edge_ids.reference(stored["type"], stored["id"], {})
 
 
 def show_pool(pool: Pool, waitlisted: int, contracts: Sequence[SeatContract]) -> dict[str, Any]:
