@@ -1,5 +1,7 @@
 """`/organization`: the settings of the key's own organization."""
 
+from typing import Any
+
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.schemas.organization import OrganizationChanges, OrganizationSchema
@@ -19,6 +21,6 @@ def get_organization() -> Row:
 @organization.endpoint(
     "PATCH", "/organization", scope=scopes.ADMIN, body=OrganizationChanges(), answer=OrganizationSchema()
 )
-def change_organization(body: dict[str, str]) -> Row:
-    """Change the time zone of spending windows or how several roles combine."""
+def change_organization(body: dict[str, Any]) -> Row:
+    """Change what the organization decides; a new `rights_mode` or `ceiling` holds for everybody at once."""
     return service(OrganizationService).update(body)

@@ -7,6 +7,7 @@ strings, instants of fixed width). Neither is read to decide anything about acce
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -22,6 +23,7 @@ from app.core.database import Id, Json, UtcDateTime
 from app.core.tenancy import scoped_table
 
 RIGHTS_MODES = ("union", "first")
+INFLIGHT_POLICIES = ("finish", "cut")
 CREDENTIAL_KINDS = ("scim_token", "api_key")
 SEAT_STATES = ("assigned", "waitlisted", "suspended", "released")
 
@@ -37,9 +39,24 @@ organizations = scoped_table(
     Column("name", String(200), nullable=False),
     Column("zone", String(64), nullable=False),
     Column("rights_mode", String(8), nullable=False),
+    # Whether the sessions of who lost their last mapped group end.
+    Column("end_sessions_on_group_loss", Boolean, nullable=False),
+    # After so many days without a sign-in a seat that came by signing in goes.
+    Column("jit_seat_days", Integer, nullable=False),
+    # Of one seat and month.
+    Column("seat_fee_nanousd", BigInteger, nullable=False),
+    # What becomes of running calls when somebody is taken away.
+    Column("inflight_policy", String(8), nullable=False),
+    # Whose price stands in for that of an unknown model; without one such a model is refused.
+    Column("fallback_model", Text),
+    # What nobody can have more than, as lists of `surfaces`, `models` and `permissions`.
+    Column("ceiling", Json),
     Column("mapping_version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint(one_of("rights_mode", RIGHTS_MODES), name="rights_mode"),
+    CheckConstraint("jit_seat_days > 0", name="jit_seat_days"),
+    CheckConstraint("seat_fee_nanousd >= 0", name="seat_fee_nanousd"),
+    CheckConstraint(one_of("inflight_policy", INFLIGHT_POLICIES), name="inflight_policy"),
 )
 
 # One row for each person, which outlives deletion and re-creation in the IdP: spending counters,

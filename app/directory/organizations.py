@@ -1,11 +1,13 @@
 """Organizations: created by the operator, described and adjusted by their administrators."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
+from app.core.money import NANOUSD_PER_USD
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
@@ -21,10 +23,22 @@ _ALL = select(lookups.c.org_id).where(lookups.c.kind == SLUG_LOOKUP).order_by(lo
 _INSERT_LOOKUP = insert(lookups)
 _INSERT = insert(organizations)
 _CURRENT = select(organizations).where(organizations.c.org_id == ORG_ID)
+_LOCK = _CURRENT.with_for_update()
+# What an organization begins with and its administrators change.
+DEFAULTS: Mapping[str, Any] = {
+    "zone": "UTC",
+    "rights_mode": "union",
+    "end_sessions_on_group_loss": False,
+    "jit_seat_days": 30,
+    "seat_fee_nanousd": 20 * NANOUSD_PER_USD,
+    "inflight_policy": "finish",
+    "fallback_model": None,
+    "ceiling": None,
+}
 _UPDATE = (
     update(organizations)
     .where(organizations.c.org_id == ORG_ID)
-    .values(zone=bindparam("new_zone"), rights_mode=bindparam("new_rights_mode"))
+    .values({name: bindparam(f"new_{name}") for name in DEFAULTS})
 )
 
 
@@ -43,15 +57,8 @@ class OrganizationService:
             {"kind": SLUG_LOOKUP, "key_hash": hash_token(slug), "org_id": org_id, "object_id": org_id},
         )
         uow.enter(org_id)
-        values = {
-            "slug": slug,
-            "name": name,
-            "zone": "UTC",
-            "rights_mode": "union",
-            "mapping_version": 1,
-            "created_at": uow.now,
-        }
-        uow.execute(_INSERT, values)
+        values = {"slug": slug, "name": name, "mapping_version": 1, "created_at": uow.now}
+        uow.execute(_INSERT, {**DEFAULTS, **values})
         uow.add(OrganizationCreated(org_id, {"slug": slug, "name": name}))
         return org_id
 
@@ -71,12 +78,20 @@ class OrganizationService:
     def current(self) -> Row:
         return self._uow.execute(_CURRENT).one()
 
-    def update(self, changes: Mapping[str, str]) -> Row:
-        """Change `zone` or `rights_mode`; answers the row as it is afterwards."""
-        before = self.current()
-        values = {f"new_{name}": changes.get(name, getattr(before, name)) for name in ("zone", "rights_mode")}
-        self._uow.execute(_UPDATE, values)
-        self._uow.add(OrganizationUpdated(self._uow.org_id, dict(changes)))
+    def update(self, changes: Mapping[str, Any]) -> Row:
+        """Change some of `DEFAULTS`; answers the row as it is afterwards.
+
+        The event names what became different, and nothing happens when nothing did.
+        """
+        uow = self._uow
+        # The row is also the version of the mappings: whoever decides about everybody holds it.
+        before = uow.execute(_LOCK).one()
+        different = {name: value for name, value in changes.items() if getattr(before, name) != value}
+        if not different:
+            return before
+        values = {f"new_{name}": different.get(name, getattr(before, name)) for name in DEFAULTS}
+        uow.execute(_UPDATE, values)
+        uow.add(OrganizationUpdated(uow.org_id, different))
         return self.current()
 
     def _find(self, slug: str) -> str | None:

@@ -19,6 +19,52 @@ def test_an_administrator_reads_and_adjusts_the_organization(acme: Any) -> None:
     assert acme.get("/organization").json == changed.json
 
 
+ADJUSTED = {
+    "end_sessions_on_group_loss": True,
+    "jit_seat_days": 7,
+    "seat_fee_usd": "12.505",
+    "inflight_policy": "cut",
+    "fallback_model": "claude-opus",
+    "ceiling": {"surfaces": ["code"], "models": None, "permissions": ["admin.audit.view"]},
+}
+
+
+def test_an_organization_begins_with_careful_settings(acme: Any) -> None:
+    shown = acme.get("/organization").json
+    assert {name: shown[name] for name in ADJUSTED} == {
+        "end_sessions_on_group_loss": False,
+        "jit_seat_days": 30,
+        "seat_fee_usd": "20",
+        "inflight_policy": "finish",
+        "fallback_model": None,
+        "ceiling": None,
+    }
+
+
+def test_every_setting_is_changed_and_shown(acme: Any) -> None:
+    before = acme.get("/organization").json
+    changed = acme.call("PATCH", "/organization", json=ADJUSTED)
+    assert changed.json == {**before, **ADJUSTED}
+    cleared = acme.call("PATCH", "/organization", json={"ceiling": None, "fallback_model": None})
+    assert cleared.json == {**changed.json, "ceiling": None, "fallback_model": None}
+
+
+def test_lists_left_out_of_a_ceiling_bound_nothing(acme: Any) -> None:
+    changed = acme.call("PATCH", "/organization", json={"ceiling": {"surfaces": []}}).json
+    assert changed["ceiling"] == {"surfaces": [], "models": None, "permissions": None}
+
+
+def test_the_log_names_what_became_different_and_nothing_else(acme: Any) -> None:
+    for body in (ADJUSTED, ADJUSTED, {**ADJUSTED, "jit_seat_days": 8}):
+        assert acme.call("PATCH", "/organization", json=body).status_code == 200
+    events = acme.get("/audit/events?action=organization.updated").json["data"]
+    assert [sorted(event["data"]) for event in events] == [
+        sorted({**ADJUSTED, "seat_fee_nanousd": 0}.keys() - {"seat_fee_usd"}),
+        ["jit_seat_days"],
+    ]
+    assert events[0]["data"]["seat_fee_nanousd"] == 12_505_000_000
+
+
 def test_each_organization_sees_itself_only(acme: Any, globex: Any) -> None:
     acme.call("PATCH", "/organization", json={"zone": "Asia/Tokyo"})
     assert globex.get("/organization").json["zone"] == "UTC"
@@ -33,6 +79,21 @@ def test_each_organization_sees_itself_only(acme: Any, globex: Any) -> None:
         ("zone", None),
         ("rights_mode", "both"),
         ("rights_mode", 1),
+        ("end_sessions_on_group_loss", 1),
+        ("jit_seat_days", 0),
+        ("jit_seat_days", 3_651),
+        ("jit_seat_days", "7"),
+        ("jit_seat_days", None),
+        ("seat_fee_usd", 20),
+        ("seat_fee_usd", "-1"),
+        ("inflight_policy", "stop"),
+        ("fallback_model", ""),
+        ("fallback_model", "m" * 201),
+        ("ceiling", []),
+        ("ceiling", {"surfaces": ["fax"]}),
+        ("ceiling", {"models": [1]}),
+        ("ceiling", {"permissions": ["admin"]}),
+        ("ceiling", {"seats": 1}),
         ("slug", "other"),
         ("name", "Other"),
     ],

@@ -14,14 +14,10 @@ from app.api.schemas.common import (
     no_repeats,
 )
 from app.api.schemas.fields import EdgeId, Instant, TrueOrFalse, Usd
+from app.api.schemas.rights import model_names, permission_names, surface_names
 from app.core.text import fold
 from app.governance.models import WINDOWS
-from app.governance.roles import PERMISSIONS, SURFACES, RoleWithLimits
-
-MAX_MODELS = 200
-MAX_MODEL_LENGTH = 200
-
-_MODEL_NAME = validate.Length(1, MAX_MODEL_LENGTH)
+from app.governance.roles import RoleWithLimits
 
 
 class RoleLimit(Schema):
@@ -29,31 +25,15 @@ class RoleLimit(Schema):
     amount_usd = Usd(required=True)
 
 
-def _surfaces(**options: Any) -> fields.List[Any]:
-    return fields.List(fields.String(validate=validate.OneOf(SURFACES)), validate=no_repeats, **options)
-
-
-def _permissions(**options: Any) -> fields.List[Any]:
-    return fields.List(fields.String(validate=validate.OneOf(PERMISSIONS)), validate=no_repeats, **options)
-
-
-def _names(**options: Any) -> fields.List[Any]:
-    return fields.List(
-        fields.String(validate=_MODEL_NAME),
-        validate=[validate.Length(max=MAX_MODELS), no_repeats],
-        **options,
-    )
-
-
 class RoleSchema(Answer):
     type = fields.Constant("role", required=True)
     id = EdgeId(edge_ids.ROLE, required=True)
     name = fields.String(required=True)
     built_in = fields.Boolean(required=True)
-    surfaces = _surfaces(required=True)
-    models = _names(required=True, allow_none=True, metadata={"description": "null: every model."})
-    permissions = _permissions(required=True)
-    denies = _names(required=True, metadata={"description": "Permissions, surfaces and models."})
+    surfaces = surface_names(required=True)
+    models = model_names(required=True, allow_none=True, metadata={"description": "null: every model."})
+    permissions = permission_names(required=True)
+    denies = model_names(required=True, metadata={"description": "Permissions, surfaces and models."})
     seat = fields.Boolean(required=True)
     spend_limits = fields.List(fields.Nested(RoleLimit), required=True)
     created_at = Instant(required=True)
@@ -84,20 +64,20 @@ def _limits(**options: Any) -> fields.List[Any]:
 
 class NewRole(_RoleInput):
     name = name_field(required=True)
-    surfaces = _surfaces(load_default=list)
-    models = _names(load_default=None, allow_none=True)
-    permissions = _permissions(load_default=list)
-    denies = _names(load_default=list)
+    surfaces = surface_names(load_default=list)
+    models = model_names(load_default=None, allow_none=True)
+    permissions = permission_names(load_default=list)
+    denies = model_names(load_default=list)
     seat = TrueOrFalse(load_default=True)
     spend_limits = _limits(load_default=list)
 
 
 class RoleChanges(_RoleInput):
     name = name_field()
-    surfaces = _surfaces()
-    models = _names(allow_none=True)
-    permissions = _permissions()
-    denies = _names()
+    surfaces = surface_names()
+    models = model_names(allow_none=True)
+    permissions = permission_names()
+    denies = model_names()
     seat = TrueOrFalse()
     spend_limits = _limits()
 
