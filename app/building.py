@@ -23,8 +23,11 @@ from app.directory.recognition import Recognition
 from app.directory.users import UserService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
+from app.governance.held_changes import HeldChangeService
+from app.governance.holds import Holds
 from app.governance.limits import LimitService
 from app.governance.mappings import MappingService
+from app.governance.removal_guard import RemovalGuard
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
@@ -67,10 +70,22 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Sequencer: lambda s: Sequencer(s.uow),
     Outbox: lambda s: Outbox(s.uow),
     # governance
-    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
-    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
-    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
-    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
+    RemovalGuard: lambda s: RemovalGuard(s.uow),
+    Holds: lambda s: Holds(s.uow, s.get(Outbox)),
+    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox), s.get(RemovalGuard), s.get(Holds)),
+    EntitlementService: lambda s: EntitlementService(
+        s.uow, s.get(SeatPool), s.get(RemovalGuard), s.get(Holds)
+    ),
+    HeldChangeService: lambda s: HeldChangeService(
+        s.uow,
+        s.get(EntitlementService),
+        s.get(SeatPool),
+        s.get(SeatService),
+        guard=s.get(RemovalGuard),
+        held=s.get(Holds),
+    ),
+    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService), s.get(Holds)),
+    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService), s.get(Holds)),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
     LimitService: lambda s: LimitService(
         s.uow, s.get(DirectoryQueries), s.get(RoleService), s.get(OrganizationService)

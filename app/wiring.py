@@ -32,6 +32,7 @@ from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
+from app.governance.holds import OPENED as HELD_CHANGE_OPENED
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
@@ -173,7 +174,7 @@ def _restore_rights(services: Services, event: directory.UserReactivated) -> Non
 
 def _decide_members(services: Services, event: directory.MembersChanged) -> None:
     if is_mapped(services.uow, event.group_id):
-        services.get(EntitlementService).refresh((*event.added, *event.removed))
+        services.get(EntitlementService).refresh_members(event.group_id, event.added, event.removed)
 
 
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
@@ -201,9 +202,14 @@ def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
 
 
+def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().warning("held_change.opened", org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HAND_OVER: _hand_over,
+    HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
 }
 

@@ -16,6 +16,7 @@ SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
 API_KEY = "apikey"
 EVENT = "evt"
 SCIM_REQUEST = "scimreq"
+HELD_CHANGE = "held"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -26,6 +27,7 @@ PATH_IDS = {
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,
+    "held_change_id": HELD_CHANGE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -36,6 +38,7 @@ _LOGGED = {
     "org": ("organization", ORGANIZATION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
+    "held_change": ("held_change", HELD_CHANGE),
 }
 
 

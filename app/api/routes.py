@@ -10,6 +10,7 @@ from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, to_json, view_of
 from app.api.routes_groups import groups
+from app.api.routes_held_changes import held_changes
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
@@ -39,6 +40,7 @@ RESOURCES = (
     roles,
     mappings,
     seats,
+    held_changes,
     limits,
     audit,
     scim_requests,

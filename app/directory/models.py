@@ -51,6 +51,8 @@ organizations = scoped_table(
     Column("fallback_model", Text),
     # What nobody can have more than, as lists of `surfaces`, `models` and `permissions`.
     Column("ceiling", Json),
+    # From which share and number of people on a loss of seats is held for an administrator.
+    Column("removal_guard", Json, nullable=False),
     Column("mapping_version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint(one_of("rights_mode", RIGHTS_MODES), name="rights_mode"),
@@ -77,6 +79,8 @@ principals = scoped_table(
     Column("permissions", Json, nullable=False),
     # Who suspended the person's seats, why and when; it outlives the seat.
     Column("suspension", Json),
+    # Whether a held change (see governance) has something of this person's.
+    Column("held", Boolean, nullable=False),
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
 Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)

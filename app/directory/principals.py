@@ -46,6 +46,7 @@ class Principal(NamedTuple):
     denied_models: list[str]
     permissions: list[str]
     suspension: dict[str, Any] | None
+    held: bool
 
 
 COLUMNS = [principals.c[name] for name in Principal._fields]
@@ -75,6 +76,7 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) 
         "user_id": user_id,
         "active": active,
         "blocked": False,
+        "held": False,
         "epoch": 1,
         "surfaces": [],
         "models": [],

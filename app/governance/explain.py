@@ -13,7 +13,8 @@ from app.core.connection import Row
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.queries import DirectoryQueries
-from app.governance.entitlements import EntitlementService, source_dict
+from app.governance.decisions import source_dict
+from app.governance.entitlements import EntitlementService
 from app.governance.limits import LimitService
 from app.governance.policy import load_policy
 

@@ -19,6 +19,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import group_members, groups, memberships, organizations
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
+from app.governance.holds import Holds
 from app.governance.models import group_mappings, roles, seats
 from app.governance.policy import load_mappings, lock_groups
 from app.governance.resolver import GroupMapping
@@ -62,9 +63,10 @@ class NewMapping:
 
 
 class MappingService:
-    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService) -> None:
+    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService, held: Holds) -> None:
         self._uow = uow
         self._entitlements = entitlements
+        self._holds = held
 
     def version(self) -> int:
         return int(self._uow.execute(_VERSION).scalar_one())
@@ -103,7 +105,7 @@ class MappingService:
         uow = self._uow
         group_ids = {mapping.group_id for mapping in load_mappings(uow)}
         lock_groups(uow, group_ids)
-        people = set(uow.execute(_MANUAL).scalars())
+        people = self._holds.held_people().union(uow.execute(_MANUAL).scalars())
         if group_ids:
             people.update(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())
         self._entitlements.refresh(people)
@@ -143,7 +145,8 @@ class MappingService:
         uow.add(MappingsChanged(uow.org_id, {"mappings": [_row(mapping) for mapping in after]}))
         changed = {mapping.group_id for mapping in {*before}.symmetric_difference(after)}
         if changed:
-            self._entitlements.refresh(uow.execute(_MEMBERS_OF, {"ids": sorted(changed)}).scalars())
+            members = uow.execute(_MEMBERS_OF, {"ids": sorted(changed)}).scalars()
+            self._entitlements.refresh(self._holds.held_people().union(members))
         return after
 
     def _check(self, wanted: Sequence[NewMapping], known_groups: set[str]) -> None:

@@ -11,12 +11,16 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    text,
 )
 
 from app.core.database import Id, Json, UtcDateTime
 from app.core.tenancy import scoped_table
+from app.directory.models import one_of
 
 SEAT_ON = ("provision", "login")
+HELD_CAUSES = ("mass_removal", "mass_deactivation", "last_owner")
+HELD_STATES = ("held", "approved", "discarded", "ended")
 WINDOWS = ("five_hour", "daily", "weekly", "monthly")
 
 roles = scoped_table(
@@ -69,25 +73,37 @@ seats = scoped_table(
     Column("since", UtcDateTime, nullable=False),
     # The declared order of the waiting list: mapping order, then the time of asking.
     Column("waiting_rank", Integer, nullable=False),
+    # When the identity provider's word took the seat that is now released.
+    Column("lost_at", UtcDateTime),
     ForeignKeyConstraint(["org_id", "user_id"], ["users.org_id", "users.id"]),
     ForeignKeyConstraint(["org_id", "role_id"], ["roles.org_id", "roles.id"]),
     ForeignKeyConstraint(["org_id", "manual_role_id"], ["roles.org_id", "roles.id"]),
     CheckConstraint("state IN ('assigned', 'waitlisted', 'suspended', 'released')", name="state"),
 )
 Index("ix_seats_waiting", seats.c.org_id, seats.c.state, seats.c.waiting_rank, seats.c.since)
+Index(
+    "ix_seats_lost_at",
+    seats.c.org_id,
+    seats.c.lost_at,
+    postgresql_where=text("lost_at IS NOT NULL"),
+    sqlite_where=text("lost_at IS NOT NULL"),
+)
 
 # The one door of every seat: while there is a `quantity`, `assigned` counts assigned and suspended seats
 # and never passes it; without one, nothing is counted. `over_assigned` is what an ended contract left
-# people with, and shrinks as they leave. At `turns_at` the contracts give another quantity.
+# people with, and shrinks as they leave. `kept` places are nobody's and go to nobody who waits, see
+# `held_changes`. At `turns_at` the contracts give another quantity.
 seat_pools = scoped_table(
     "seat_pools",
     Column("quantity", Integer),
     Column("assigned", Integer, nullable=False),
+    Column("kept", Integer, nullable=False),
     Column("over_assigned", Integer, nullable=False),
     Column("turns_at", UtcDateTime),
     CheckConstraint("assigned >= 0", name="assigned"),
+    CheckConstraint("kept >= 0", name="kept"),
     CheckConstraint("over_assigned >= 0", name="over_assigned"),
-    CheckConstraint("quantity IS NULL OR assigned <= quantity + over_assigned", name="quantity"),
+    CheckConstraint("quantity IS NULL OR assigned + kept <= quantity + over_assigned", name="quantity"),
 )
 
 # What was bought, from one day to another, both included and without an end for good. The quantity of
@@ -101,6 +117,40 @@ seat_contracts = scoped_table(
     CheckConstraint("quantity >= 0", name="quantity"),
     CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="ends_on"),
 )
+
+# Losses that wait for an administrator's word. One is open for each cause and group at a time, and ends by
+# itself when nothing of it is left.
+held_changes = scoped_table(
+    "held_changes",
+    Column("id", Id, primary_key=True),
+    Column("cause", String(32), nullable=False),
+    Column("group_id", Id),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", Json),
+    ForeignKeyConstraint(["org_id", "group_id"], ["groups.org_id", "groups.id"]),
+    CheckConstraint(one_of("cause", HELD_CAUSES), name="cause"),
+    CheckConstraint(one_of("state", HELD_STATES), name="state"),
+)
+Index("ix_held_changes_open", held_changes.c.org_id, held_changes.c.state, held_changes.c.cause)
+
+# What is held of whom: a group that the person still counts as a member of, a role that they keep, or,
+# with neither, a place in the pool that waits for their return.
+holds = scoped_table(
+    "holds",
+    Column("held_change_id", Id, primary_key=True),
+    Column("principal_id", Id, primary_key=True),
+    Column("user_id", Id, nullable=False),
+    Column("group_id", Id),
+    Column("role_id", Id),
+    Column("held_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["org_id", "held_change_id"], ["held_changes.org_id", "held_changes.id"]),
+    ForeignKeyConstraint(["org_id", "principal_id"], ["principals.org_id", "principals.id"]),
+    ForeignKeyConstraint(["org_id", "role_id"], ["roles.org_id", "roles.id"]),
+)
+Index("ix_holds_principal", holds.c.org_id, holds.c.principal_id)
+Index("ix_holds_held_at", holds.c.org_id, holds.c.held_at)
 
 spend_limits = scoped_table(
     "spend_limits",

@@ -16,6 +16,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships
 from app.governance.entitlements import EntitlementService
 from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
+from app.governance.holds import Holds
 from app.governance.models import group_mappings, roles, seats, spend_limits
 from app.governance.policy import lock_groups, lock_mappings
 
@@ -86,9 +87,10 @@ class RoleWithLimits:
 
 
 class RoleService:
-    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService) -> None:
+    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService, held: Holds) -> None:
         self._uow = uow
         self._entitlements = entitlements
+        self._holds = held
 
     def create_built_in(self) -> None:
         for name, rights in BUILT_IN.items():
@@ -138,7 +140,8 @@ class RoleService:
                 role_id, {"changed": sorted([*changes, *(["spend_limits"] if limits is not None else [])])}
             )
         )
-        holders = set(uow.execute(_MANUAL_HOLDERS, {"role_id": role_id}).scalars())
+        holders = self._holds.held_people()
+        holders.update(uow.execute(_MANUAL_HOLDERS, {"role_id": role_id}).scalars())
         if groups:
             holders.update(uow.execute(_MEMBERS_OF, {"ids": sorted(groups)}).scalars())
         self._entitlements.refresh(holders)

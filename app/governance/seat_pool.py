@@ -11,25 +11,25 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
 from app.core.batches import BATCH, batches
-from app.core.connection import Row
 from app.core.errors import ConflictError
-from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import principals
-from app.governance.events import EntitlementChange, EntitlementsChanged, SeatPoolChanged
+from app.directory.principals import Principal
+from app.governance.events import SeatPoolChanged
+from app.governance.holds import MASS_DEACTIVATION, Holds
 from app.governance.models import seat_pools, seats
+from app.governance.removal_guard import HOLDING, RemovalGuard
 from app.governance.seat_contracts import SeatContract, SeatContracts
+from app.governance.waiting_list import WaitingList
 
 HAND_OVER = "seat_pool.hand_over"
-HOLDING = ("assigned", "suspended")
 
-_OPEN = upsert(seat_pools).values(quantity=None, assigned=0, over_assigned=0).on_conflict_do_nothing()
+_OPEN = upsert(seat_pools).values(quantity=None, assigned=0, kept=0, over_assigned=0).on_conflict_do_nothing()
 _CURRENT = select(seat_pools).where(seat_pools.c.org_id == ORG_ID)
 _LOCK = _CURRENT.with_for_update()
 # An unlimited pool counts nothing, so that people who get or lose a seat there do not queue up for one
@@ -40,24 +40,30 @@ _TAKE = (
     update(seat_pools)
     .where(
         seat_pools.c.org_id == ORG_ID,
-        seat_pools.c.assigned + bindparam("count") <= seat_pools.c.quantity,
+        seat_pools.c.assigned + seat_pools.c.kept + bindparam("count") <= seat_pools.c.quantity,
         or_(seat_pools.c.turns_at.is_(None), seat_pools.c.turns_at > bindparam("moment")),
     )
     .values(assigned=seat_pools.c.assigned + bindparam("count"))
 )
+_less_over_assigned = case(
+    (seat_pools.c.over_assigned > bindparam("count"), seat_pools.c.over_assigned - bindparam("count")),
+    else_=0,
+)
 _GIVE_BACK = (
     update(seat_pools)
     .where(seat_pools.c.org_id == ORG_ID)
-    .values(
-        assigned=seat_pools.c.assigned - bindparam("count"),
-        over_assigned=case(
-            (
-                seat_pools.c.over_assigned > bindparam("count"),
-                seat_pools.c.over_assigned - bindparam("count"),
-            ),
-            else_=0,
-        ),
-    )
+    .values(assigned=seat_pools.c.assigned - bindparam("count"), over_assigned=_less_over_assigned)
+)
+_KEEP = update(seat_pools).where(seat_pools.c.org_id == ORG_ID).values(kept=seat_pools.c.kept + 1)
+_STOP_KEEPING = (
+    update(seat_pools)
+    .where(seat_pools.c.org_id == ORG_ID, seat_pools.c.quantity.is_not(None))
+    .values(kept=seat_pools.c.kept - bindparam("count"), over_assigned=_less_over_assigned)
+)
+_CLAIM = (
+    update(seat_pools)
+    .where(seat_pools.c.org_id == ORG_ID, seat_pools.c.quantity.is_not(None))
+    .values(kept=seat_pools.c.kept - bindparam("count"), assigned=seat_pools.c.assigned + bindparam("count"))
 )
 _RESIZE = (
     update(seat_pools)
@@ -65,6 +71,7 @@ _RESIZE = (
     .values(
         quantity=bindparam("new_quantity"),
         assigned=bindparam("now_assigned"),
+        kept=bindparam("now_kept"),
         over_assigned=bindparam("now_over_assigned"),
         turns_at=bindparam("next_turn_at"),
     )
@@ -92,64 +99,40 @@ _STORE = _seat.on_conflict_do_update(
             "reason",
             "since",
             "waiting_rank",
+            "lost_at",
         )
     },
-)
-# People whom another transaction is deciding about at this moment are passed over; the outbox
-# message that is left behind comes back for them.
-_NEXT = (
-    select(seats.c.user_id, seats.c.role_id, principals.c.suspension)
-    .select_from(
-        seats.join(
-            principals,
-            and_(principals.c.org_id == seats.c.org_id, principals.c.user_id == seats.c.user_id),
-        )
-    )
-    .where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted", principals.c.active.is_(True))
-    .order_by(seats.c.waiting_rank, seats.c.since, seats.c.user_id)
-    .limit(bindparam("count"))
-    .with_for_update(skip_locked=True)
-)
-_IS_ANYBODY_WAITING = (
-    select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted").limit(1)
-)
-_COUNT_WAITING = (
-    select(func.count()).select_from(seats).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
-)
-_ASSIGN_SEATS = (
-    update(seats)
-    .where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
-    .values(state=bindparam("new_state"), since=bindparam("moment"))
-)
-_ASSIGN_PRINCIPALS = (
-    update(principals)
-    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
-    .values(seat_state=bindparam("new_state"), epoch=principals.c.epoch + 1)
 )
 
 
 class Pool(NamedTuple):
-    """`quantity` null: no limit. An ended contract may have left more people than it."""
+    """`quantity` null: no limit. `kept` places wait for the people who lost them in a mass removal. An
+    ended contract may have left more of both than the quantity.
+    """
 
     org_id: str
     quantity: int | None
     assigned: int
+    kept: int
     turns_at: datetime | None
 
     @property
     def available(self) -> int | None:
-        return None if self.quantity is None else max(0, self.quantity - self.assigned)
+        return None if self.quantity is None else max(0, self.quantity - self.assigned - self.kept)
 
     @property
     def over_assigned(self) -> int:
-        return 0 if self.quantity is None else max(0, self.assigned - self.quantity)
+        return 0 if self.quantity is None else max(0, self.assigned + self.kept - self.quantity)
 
 
 class SeatPool:
-    def __init__(self, uow: UnitOfWork, outbox: Outbox) -> None:
+    def __init__(self, uow: UnitOfWork, outbox: Outbox, guard: RemovalGuard, held: Holds) -> None:
         self._uow = uow
         self._outbox = outbox
+        self._guard = guard
+        self._holds = held
         self._contracts = SeatContracts(uow)
+        self._line = WaitingList(uow)
 
     def open(self) -> None:
         """A new organization begins with an unlimited pool."""
@@ -165,13 +148,13 @@ class SeatPool:
 
     def waiting(self) -> int:
         """How many people wait for a place."""
-        return int(self._uow.execute(_COUNT_WAITING).scalar_one())
+        return self._line.length()
 
     def take(self, count: int) -> int:
         """Take up to `count` places and answer how many there were."""
         if self._is_unlimited() or self._take(count):
             return count
-        pool = self._lock()
+        pool = self.lock()
         if pool.available is None:
             return count
         places = min(count, pool.available)
@@ -179,11 +162,34 @@ class SeatPool:
             self._take(places)
         return places
 
-    def release(self, count: int) -> None:
-        """Give places back and hand them to who waits."""
-        if count and not self._is_unlimited():
-            self._uow.execute(_GIVE_BACK, {"count": count})
-            self.hand_over()
+    def claim(self, people: Sequence[Principal]) -> set[str]:
+        """Give those of the locked people whose place was kept that place; answers their principals' ids."""
+        back = self._holds.drop_places([person.id for person in people])
+        if back:
+            self._uow.execute(_CLAIM, {"count": len(back)})
+        return back
+
+    def release(self, count: int, leaving: Principal | None = None) -> None:
+        """Give places back and hand them to who waits.
+
+        The place of somebody `leaving` is kept for their return while they leave in masses.
+        """
+        if not count or self._is_unlimited():
+            return
+        self._uow.execute(_GIVE_BACK, {"count": count})
+        if not self._line.is_anybody_there():
+            return
+        pool = self.lock()
+        if leaving is not None and pool.available and self._guard.catches():
+            self._uow.execute(_KEEP)
+            self._holds.add(MASS_DEACTIVATION, [(leaving.id, leaving.user_id)])
+        else:
+            self._serve(pool)
+
+    def stop_keeping(self, count: int) -> None:
+        """So many kept places are for who waits, their holds being dropped."""
+        self._uow.execute(_STOP_KEEPING, {"count": count})
+        self.hand_over()
 
     def resize(self, quantity: int | None) -> Pool:
         """Have so many seats from today and for good, null for no limit; otherwise as `agree`."""
@@ -197,8 +203,8 @@ class SeatPool:
         after = self._follow(pool)
         if after.over_assigned:
             raise ConflictError(
-                f"{pool.assigned} seats are assigned, so the pool cannot shrink to {after.quantity}. "
-                "Release seats first; nobody is evicted.",
+                f"{pool.assigned} seats are assigned and {pool.kept} are kept for a held change, so the "
+                f"pool cannot shrink to {after.quantity}. Release seats first; nobody is evicted.",
                 code="seat_pool_in_use",
             )
         listed = [
@@ -219,7 +225,7 @@ class SeatPool:
         self._turn(self._read(_LOCK))
         self.hand_over()
 
-    def _lock(self) -> Pool:
+    def lock(self) -> Pool:
         """The pool as it is at this moment, held until the transaction ends."""
         pool = self._read(_LOCK)
         return self._turn(pool) if self._has_turned(pool) else pool
@@ -234,9 +240,14 @@ class SeatPool:
     def _follow(self, pool: Pool) -> Pool:
         now = self._contracts.agreed()
         after = pool._replace(quantity=now.quantity, turns_at=now.turns_at)
+        if after.quantity is None and pool.kept:
+            # There is a place for everybody.
+            self._holds.drop_places()
+            after = after._replace(kept=0)
         values = {
             "new_quantity": after.quantity,
             "now_assigned": 0 if after.quantity is None else after.assigned,
+            "now_kept": after.kept,
             "now_over_assigned": after.over_assigned,
             "next_turn_at": after.turns_at,
         }
@@ -256,40 +267,24 @@ class SeatPool:
         """The pool with its true number: what an unlimited one has given out is counted in the seats."""
         row = self._uow.execute(statement).one()
         if row.quantity is not None:
-            return Pool(row.org_id, row.quantity, row.assigned, row.turns_at)
-        return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()), None)
+            return Pool(row.org_id, row.quantity, row.assigned, row.kept, row.turns_at)
+        return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()), 0, None)
 
     def hand_over(self) -> None:
         """Assign free places to the waiting list, in its order; what is left is promised to later."""
-        uow = self._uow
-        if uow.execute(_IS_ANYBODY_WAITING).first() is None:
-            return
-        pool = self._lock()
+        if self._line.is_anybody_there():
+            self._serve(self.lock())
+
+    def _serve(self, pool: Pool) -> None:
         places = BATCH if pool.available is None else min(BATCH, pool.available)
         if not places:
             return
-        chosen = uow.execute(_NEXT, {"count": places}).all()
-        if chosen:
-            if pool.quantity is not None:
-                self._take(len(chosen))
-            self._assign("assigned", [row for row in chosen if row.suspension is None])
-            self._assign("suspended", [row for row in chosen if row.suspension is not None])
-        is_full = pool.quantity is not None and pool.assigned + len(chosen) >= pool.quantity
-        if not is_full and uow.execute(_IS_ANYBODY_WAITING).first() is not None:
+        served = self._line.serve(places)
+        if served and pool.quantity is not None:
+            self._take(served)
+        is_full = pool.available is not None and served >= pool.available
+        if not is_full and self._line.is_anybody_there():
             self._outbox.put(HAND_OVER, {})
-
-    def _assign(self, state: str, people: Sequence[Row]) -> None:
-        if not people:
-            return
-        uow = self._uow
-        ids = [row.user_id for row in people]
-        uow.execute(_ASSIGN_SEATS, {"ids": ids, "new_state": state, "moment": uow.now})
-        uow.execute(_ASSIGN_PRINCIPALS, {"ids": ids, "new_state": state})
-        changes = [
-            EntitlementChange(row.user_id, f"seat.{state}", {"role_id": row.role_id, "waited": True})
-            for row in people
-        ]
-        uow.add(EntitlementsChanged(tuple(changes)))
 
     def store_seats(self, rows: Sequence[dict[str, Any]]) -> None:
         for batch in batches(rows):

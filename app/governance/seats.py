@@ -1,22 +1,23 @@
 """Seats as administrators see and give them: list, give by hand, suspend, take back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.core.batches import batches
 from app.core.clock import rfc3339
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
-from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals, users
 from app.governance.entitlements import EntitlementService
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import roles, seats
-from app.governance.seat_pool import HOLDING
+from app.governance.removal_guard import HOLDING
+from app.governance.waiting_list import WaitingList
 
 # A tombstone whose person has come back under another id is no longer anybody's.
 _SEATS = (
@@ -30,17 +31,6 @@ _SEATS = (
     .where(seats.c.org_id == ORG_ID)
 )
 _BY_ID = _SEATS.where(seats.c.user_id == bindparam("user_id"))
-_waiting = (
-    select(
-        seats.c.user_id,
-        func.row_number()
-        .over(order_by=(seats.c.waiting_rank, seats.c.since, seats.c.user_id))
-        .label("position"),
-    )
-    .where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
-    .subquery()
-)
-_POSITIONS = select(_waiting.c.user_id, _waiting.c.position).where(is_one_of(_waiting.c.user_id, "ids"))
 _PERSON = (
     select(principals)
     .select_from(
@@ -110,7 +100,7 @@ class SeatService:
     def waiting_positions(self, rows: Sequence[Row]) -> dict[str, int]:
         """Where those of the seats' people who wait stand in the list, the next one at 1."""
         ids = [row.user_id for row in rows if row.state == "waitlisted"]
-        return dict(map(tuple, self._uow.execute(_POSITIONS, {"ids": ids}))) if ids else {}
+        return WaitingList(self._uow).positions(ids) if ids else {}
 
     def give(self, user_id: str, role_id: str, reason: str | None) -> Row:
         """Add the manual source; the person is assigned or takes a place in the waiting list."""
@@ -123,20 +113,30 @@ class SeatService:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         if not person.active:
             raise ConflictError("The person is inactive; reactivate them first.", code="user_inactive")
-        values = {
-            "user_id": user_id,
-            "state": "released",
-            "surfaces": list[str](),
-            "sources": list[str](),
-            "manual_role_id": role_id,
-            "given_by": asdict(uow.caller.actor),
-            "reason": reason,
-            "since": uow.now,
-            "waiting_rank": 0,
-        }
-        uow.execute(_GIVE, values)
+        self.note_manual({user_id: role_id}, reason)
         self._entitlements.refresh([user_id])
         return self.get(user_id)
+
+    def note_manual(self, role_ids: Mapping[str, str], reason: str | None) -> None:
+        """Write roles by user id as manual sources of locked people, who are to be decided about next."""
+        uow = self._uow
+        given_by = asdict(uow.caller.actor)
+        rows = [
+            {
+                "user_id": user_id,
+                "state": "released",
+                "surfaces": list[str](),
+                "sources": list[str](),
+                "manual_role_id": role_id,
+                "given_by": given_by,
+                "reason": reason,
+                "since": uow.now,
+                "waiting_rank": 0,
+            }
+            for user_id, role_id in role_ids.items()
+        ]
+        for batch in batches(rows):
+            uow.execute_many(_GIVE, batch)
 
     def take_back(self, user_id: str) -> None:
         """Remove the manual source; a seat that a group also gives stays."""

@@ -92,6 +92,7 @@ def test_who_does_not_fit_waits_and_moves_up_when_the_pool_grows(acme: Any) -> N
         "assigned": 0,
         "waitlisted": 0,
         "available": None,
+        "kept": 0,
         "over_assigned": 0,
         "contracts": [],
     }

@@ -12,7 +12,7 @@ GOOD = SeatContract(5, date(2026, 6, 1))
 
 
 def at(*moment: int) -> datetime:
-    return datetime(*moment, tzinfo=UTC)  # type: ignore[misc]
+    return datetime(*moment, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
 def test_without_contracts_there_is_no_limit() -> None:

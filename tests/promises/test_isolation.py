@@ -50,7 +50,14 @@ class Victim:
         key = json_of(api.post("/api_keys", {"name": "victim", "scopes": ["admin"]}))["id"]
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
+        # The last owner is held back from losing the role.
+        owner = organization.scim.create_user()
+        owners = organization.scim.create_group(members=[owner])
+        organization.map_group(owners, "owner")
+        organization.scim.remove_members(owners, owner)
+        held = json_of(api.get("/held_changes"))["data"]
         self.ids = {
+            "held_change_id": held[0]["id"],
             "user_id": edge_id("user", self.user_id),
             "group_id": edge_id("group", self.group_id),
             "mapping_id": self.mapping_id,
@@ -73,7 +80,16 @@ class Victim:
     def snapshot(self) -> list[object]:
         """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
         organization = self.organization
-        api = ("/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization")
+        api = (
+            "/users",
+            "/groups",
+            "/roles",
+            "/group_mappings",
+            "/seats",
+            "/seat_pool",
+            "/organization",
+            "/held_changes",
+        )
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
 

@@ -19,7 +19,7 @@ MAX_CONTRACTS = 100
 
 
 class SeatSource(Answer):
-    type = fields.String(required=True, validate=validate.OneOf(("group", "manual")))
+    type = fields.String(required=True, validate=validate.OneOf(("group", "manual", "held")))
     group_id = EdgeId(edge_ids.GROUP, required=True, allow_none=True)
     mapping_id = EdgeId(edge_ids.MAPPING, required=True, allow_none=True)
 
@@ -92,6 +92,9 @@ class SeatPoolSchema(Answer):
     assigned = fields.Integer(required=True)
     waitlisted = fields.Integer(required=True)
     available = fields.Integer(required=True, allow_none=True)
+    kept = fields.Integer(
+        required=True, metadata={"description": "Free places that a held change keeps from who waits."}
+    )
     over_assigned = fields.Integer(
         required=True,
         metadata={"description": "Seats that an ended contract left people with; nobody is evicted."},
@@ -148,6 +151,7 @@ def show_pool(pool: Pool, waitlisted: int, contracts: Sequence[SeatContract]) ->
         "assigned": pool.assigned,
         "waitlisted": waitlisted,
         "available": pool.available,
+        "kept": pool.kept,
         "over_assigned": pool.over_assigned,
         "contracts": contracts,
     }

@@ -1,0 +1,85 @@
+"""What one person had and what the resolver says now, and how that looks as rows; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.core.connection import Row
+from app.directory.principals import Principal
+from app.governance.removal_guard import HOLDING
+from app.governance.resolver import Entitlement, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person had and what the resolver says now."""
+
+    person: Principal
+    seat: Row | None
+    entitlement: Entitlement
+    loses_owner: bool = False
+
+    @property
+    def state(self) -> str | None:
+        state: str | None = self.person.seat_state
+        return state
+
+    @property
+    def loses_seat(self) -> bool:
+        return not self.entitlement.wants_seat and self.state not in (None, "released")
+
+    @property
+    def gives_up_place(self) -> bool:
+        return self.loses_seat and self.state in HOLDING
+
+    @property
+    def needs_seat(self) -> bool:
+        return self.entitlement.wants_seat and self.state in (None, "released")
+
+
+def source_dict(source: Source) -> dict[str, Any]:
+    """A seat's source as it is stored and shown, ids bare."""
+    return {"type": source.type, "group_id": source.group_id, "mapping_id": source.mapping_id}
+
+
+def with_rights(person: Principal, entitlement: Entitlement, state: str | None) -> Principal:
+    """The principal's row as the decision would have it."""
+    return person._replace(
+        seat_state=state,
+        role_id=entitlement.role_id,
+        surfaces=list(entitlement.surfaces),
+        models=None if entitlement.models is None else list(entitlement.models),
+        permissions=list(entitlement.permissions),
+        denied_models=list(entitlement.denied_models),
+    )
+
+
+def differs(decision: Decision) -> bool:
+    """Whether anything that a reader can see would change."""
+    person, entitlement, seat = decision.person, decision.entitlement, decision.seat
+    sources = [source_dict(source) for source in entitlement.sources]
+    return person != with_rights(person, entitlement, decision.state) or (
+        seat is not None and (seat.sources != sources or seat.waiting_rank != entitlement.waiting_rank)
+    )
+
+
+def seat_row(
+    decision: Decision, state: str | None, now: datetime, lost_at: datetime | None
+) -> dict[str, Any]:
+    """The seat's row in a state; `lost_at` is when the identity provider's word took it, if that did."""
+    entitlement, seat = decision.entitlement, decision.seat
+    manual = seat if decision.person.active else None
+    is_same = seat is not None and seat.state == state
+    return {
+        "user_id": decision.person.user_id,
+        "state": state or "released",
+        "role_id": entitlement.role_id,
+        "surfaces": list(entitlement.surfaces),
+        "sources": [source_dict(source) for source in entitlement.sources],
+        "manual_role_id": manual.manual_role_id if manual is not None else None,
+        "given_by": manual.given_by if manual is not None else None,
+        "reason": manual.reason if manual is not None else None,
+        "since": seat.since if seat is not None and is_same else now,
+        "waiting_rank": entitlement.waiting_rank,
+        "lost_at": seat.lost_at if seat is not None and is_same else lost_at,
+    }
