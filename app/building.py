@@ -95,6 +95,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(DirectoryQueries),
         s.get(EntitlementService),
         s.get(LimitService),
+        s.get(SeatService),
     ),
     # scim
     Registry: lambda s: s.container.registry,

@@ -155,7 +155,7 @@ def _set_up_governance(services: Services, _event: directory.OrganizationCreated
 
 
 def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
-    if "rights_mode" in event.data:
+    if not event.data.keys().isdisjoint({"rights_mode", "ceiling"}):
         services.get(MappingService).decide_everybody()
 
 

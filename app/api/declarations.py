@@ -31,7 +31,7 @@ class Endpoint:
     query: Schema | None
     # Request headers beside the usual ones, with what they are for.
     headers: Mapping[str, str]
-    # A second form in which the answer can be asked for.
+    # A second form in which a list can be asked for, see `tables.py`.
     other_media_type: str | None
     # A GET that also writes.
     writes: bool

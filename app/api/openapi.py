@@ -107,7 +107,15 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {_JSON: {"schema": endpoint.answer}}
     if endpoint.other_media_type is not None:
         content[endpoint.other_media_type] = {"schema": {"type": "string"}}
-    responses = {str(endpoint.status): {"description": "Done.", "content": content}}
+    done: dict[str, Any] = {"description": "Done.", "content": content}
+    if endpoint.other_media_type is not None:
+        done["headers"] = {
+            "X-Next-Cursor": {
+                "description": f"`next_cursor` of the list as {endpoint.other_media_type}.",
+                "schema": {"type": "string"},
+            }
+        }
+    responses = {str(endpoint.status): done}
     problem = {"application/problem+json": {"schema": "Problem"}}
     for status, text in _refusals(endpoint).items():
         responses[status] = {"description": text, "content": problem}
@@ -129,7 +137,7 @@ def _refusals(endpoint: Endpoint) -> dict[str, str]:
     if endpoint.body is not None:
         refusals["413"] = "The body is too large."
         refusals["415"] = "The body is not declared as JSON."
+        refusals["422"] = "The fields are well formed and cannot be done together; `code` says why."
     if "If-Match" in endpoint.headers:
         refusals["412"] = "The object has changed since the version in If-Match."
-        refusals["422"] = "The list is too long or names a pair twice."
     return dict(sorted(refusals.items()))

@@ -8,7 +8,7 @@ from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
 from app.api.routes_credentials import credentials
-from app.api.routes_endpoint import json_response, to_json, view_of
+from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_groups import groups
 from app.api.routes_held_changes import held_changes
 from app.api.routes_limits import limits
@@ -19,6 +19,7 @@ from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
+from app.api.tables import to_json
 
 description = Endpoints("Description")
 

@@ -2,24 +2,18 @@
 
 from typing import Any
 
-from flask import Response, request
-
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.edge_ids import parse_actor_id, parse_any_id
-from app.api.routes_endpoint import to_json
 from app.api.routes_pages import Query, filters_of, read_cursor, sign_cursor
 from app.api.schemas.audit import AuditEventSchema, AuditQuery, show_event
 from app.api.schemas.common import list_of
+from app.api.tables import JSON_LINES
 from app.audit.feed import AuditFeed
 from app.audit.sequencer import Sequencer
 from app.web.context import service
 
-JSON_LINES = "application/x-ndjson"
-
 audit = Endpoints("Audit")
-
-_EVENTS = AuditEventSchema(many=True)
 
 
 @audit.endpoint(
@@ -31,7 +25,7 @@ _EVENTS = AuditEventSchema(many=True)
     other_media_type=JSON_LINES,
     writes=True,
 )
-def list_audit_events(query: Query) -> dict[str, Any] | Response:
+def list_audit_events(query: Query) -> dict[str, Any]:
     """Follow the log in its order. `next_cursor` is given on every page, also on the last: keep it
     and ask again with it. As JSON lines the cursor stands in the header `X-Next-Cursor`.
     """
@@ -43,11 +37,11 @@ def list_audit_events(query: Query) -> dict[str, Any] | Response:
     found = service(AuditFeed).page(after=after, limit=limit + 1, filters=filters)
     shown = found[:limit]
     next_cursor = sign_cursor("audit/events", query, shown[-1].position if shown else after)
-    data = [show_event(event) for event in shown]
-    if request.accept_mimetypes.best_match(["application/json", JSON_LINES]) == JSON_LINES:
-        lines = "".join(f"{to_json(event)}\n" for event in _EVENTS.dump(data))
-        return Response(lines, content_type=JSON_LINES, headers={"X-Next-Cursor": next_cursor})
-    return {"data": data, "has_more": len(found) > limit, "next_cursor": next_cursor}
+    return {
+        "data": [show_event(event) for event in shown],
+        "has_more": len(found) > limit,
+        "next_cursor": next_cursor,
+    }
 
 
 def _stored(filters: dict[str, Any]) -> dict[str, Any]:

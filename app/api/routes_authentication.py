@@ -1,6 +1,7 @@
-"""Who asks: an API key, its organization, its rate and its scopes.
+"""Who asks, in which organization, at what rate and with which scopes.
 
-A SCIM token is a stranger here. The scope is judged before anything of the organization is read.
+`authenticate` judges a bearer and does not care how it was recognized: that is `_recognize` alone. A SCIM
+token is a stranger here. The scope is judged before anything of the organization is read.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ HEADER = "x-api-key"
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """`token` is the secret itself; it stays inside this request."""
+    """Whoever is asking. `token` is the secret that was shown; it stays inside this request."""
 
-    credential_id: str
+    actor: Actor
+    org_id: str
+    scopes: frozenset[str]
     token: str
 
 
@@ -31,20 +34,25 @@ class ScopeMissingError(ForbiddenError):
 
 
 def authenticate(scope: str) -> Bearer:
-    """Enter the key's organization; raises when the key is unknown, too fast or lacks the scope."""
+    """Enter the bearer's organization; raises when they are unknown, too fast or lack the scope."""
+    bearer = _recognize()
+    identify(bearer.actor, bearer.org_id)
+    # Gateways ask for every call that they let through; their keys are bounded by what they cost.
+    if SPEND_AUTHORIZE not in bearer.scopes:
+        service(ApiRate).check(bearer.actor.id)
+    if not allows(bearer.scopes, scope):
+        raise ScopeMissingError(f"The scope {scope} is missing; ask with an API key that has it.")
+    return bearer
+
+
+def _recognize() -> Bearer:
     token = _presented()
     if token.startswith(f"usher_{TOKEN_KINDS['scim_token']}_"):
         raise UnauthenticatedError("A SCIM token is good for /scim only; use an API key here.")
     credential = service(Recognition).recognize(KIND, token)
-    identify(Actor(KIND, credential.id), credential.org_id)
     if credential.stale_last_used:
         _note_use(credential)
-    # Gateways ask for every call that they let through; their keys are bounded by what they cost.
-    if SPEND_AUTHORIZE not in credential.scopes:
-        service(ApiRate).check(credential.id)
-    if not allows(credential.scopes, scope):
-        raise ScopeMissingError(f"This API key lacks the scope {scope}; use a key that has it.")
-    return Bearer(credential.id, token)
+    return Bearer(Actor(KIND, credential.id), credential.org_id, credential.scopes, token)
 
 
 def _presented() -> str:

@@ -4,7 +4,6 @@ A POST with an `Idempotency-Key` is looked up before its body is judged, and its
 before the transaction ends.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,11 +13,15 @@ from app.api import routes_input
 from app.api.declarations import Endpoint, Reply
 from app.api.idempotency import Claim, IdempotencyStore, StoredAnswer, fingerprint
 from app.api.routes_authentication import Bearer, authenticate
+from app.api.schemas.common import MAX_LIMIT
+from app.api.tables import CSV, JSON_LINES, as_csv, as_json_lines, columns_of, to_json
 from app.web.context import service
 from app.web.transaction import writes
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+NEXT_CURSOR = "X-Next-Cursor"
+JSON = "application/json"
 
 
 def view_of(endpoint: Endpoint) -> Callable[..., Response]:
@@ -46,11 +49,7 @@ def serve(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
 
 
 def json_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(text, status=status, headers=dict(headers or {}), content_type="application/json")
-
-
-def to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status=status, headers=dict(headers or {}), content_type=JSON)
 
 
 def _claim(bearer: Bearer) -> Claim | None:
@@ -58,12 +57,16 @@ def _claim(bearer: Bearer) -> Claim | None:
     if key is None or request.method != "POST":
         return None
     print_ = fingerprint(request.method, request.full_path, request.get_data())
-    return Claim(bearer.credential_id, bearer.token, key, print_)
+    return Claim(bearer.actor.id, bearer.token, key, print_)
 
 
 def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     given: dict[str, Any] = routes_input.path_ids(arguments)
+    media_type = _wanted_form(endpoint)
     query = routes_input.query(endpoint.query)
+    if media_type == CSV and "limit" not in request.args and "limit" in query:
+        # Who opens a table wants all of it, as far as one answer goes.
+        query["limit"] = MAX_LIMIT
     body = routes_input.body(endpoint.body)
     if endpoint.query is not None:
         given["query"] = query
@@ -73,4 +76,25 @@ def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     if isinstance(result, Response):
         return result
     reply = result if isinstance(result, Reply) else Reply(result, {})
-    return json_response(to_json(endpoint.answer.dump(reply.value)), endpoint.status, reply.headers)
+    dumped = endpoint.answer.dump(reply.value)
+    if media_type == JSON:
+        return json_response(to_json(dumped), endpoint.status, reply.headers)
+    return _listed(endpoint, media_type, dumped, reply.headers)
+
+
+def _wanted_form(endpoint: Endpoint) -> str:
+    if endpoint.other_media_type is None:
+        return JSON
+    return request.accept_mimetypes.best_match([JSON, endpoint.other_media_type]) or JSON
+
+
+def _listed(
+    endpoint: Endpoint, media_type: str, dumped: Mapping[str, Any], headers: Mapping[str, str]
+) -> Response:
+    """The items of a list in its second form; where the next ones begin stands in a header."""
+    items = dumped["data"]
+    text = as_json_lines(items) if media_type == JSON_LINES else as_csv(items, columns_of(endpoint.answer))
+    if dumped["next_cursor"] is not None:
+        headers = {**headers, NEXT_CURSOR: dumped["next_cursor"]}
+    content_type = JSON_LINES if media_type == JSON_LINES else f"{CSV}; charset=utf-8"
+    return Response(text, status=endpoint.status, headers=dict(headers), content_type=content_type)

@@ -7,6 +7,7 @@ from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, page_of
 from app.api.schemas.common import PageQuery, list_of
 from app.api.schemas.users import GroupSchema, UserSchema, show_user
+from app.api.tables import CSV
 from app.core.connection import Row
 from app.directory.queries import DirectoryQueries
 from app.web.context import service
@@ -40,6 +41,7 @@ def get_group(group_id: str) -> Row:
     scope=scopes.DIRECTORY_READ,
     query=PageQuery(),
     answer=list_of(UserSchema),
+    other_media_type=CSV,
 )
 def list_group_members(group_id: str, query: Query) -> dict[str, Any]:
     """List the people who are direct members of a group; groups in it, and who is in them, are not listed."""

@@ -16,6 +16,7 @@ from app.api.schemas.mappings import (
     show_mapping,
     show_mappings,
 )
+from app.api.tables import CSV
 from app.core.errors import BadRequestError
 from app.governance.mappings import MappingService, NewMapping
 from app.web.context import service
@@ -29,7 +30,13 @@ class IfMatchRequiredError(BadRequestError):
     code = "if_match_required"
 
 
-@mappings.endpoint("GET", "/group_mappings", scope=scopes.GOVERNANCE_READ, answer=GroupMappingList())
+@mappings.endpoint(
+    "GET",
+    "/group_mappings",
+    scope=scopes.GOVERNANCE_READ,
+    answer=GroupMappingList(),
+    other_media_type=CSV,
+)
 def list_group_mappings() -> Reply:
     """Show the whole order; its version is the ETag."""
     return _current()

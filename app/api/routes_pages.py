@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from app.api.routes_endpoint import to_json
+from app.api.tables import to_json
 from app.core.cursors import Cursors
 from app.core.ids import FIRST_ID
 from app.web.context import service, state

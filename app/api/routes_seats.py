@@ -14,9 +14,10 @@ from app.api.schemas.seats import (
     SeatPoolSize,
     SeatQuery,
     SeatSchema,
-    show_current_seat,
     show_pool,
+    show_seat,
 )
+from app.api.tables import CSV
 from app.core.connection import Row
 from app.governance.seat_contracts import SeatContract
 from app.governance.seat_pool import SeatPool
@@ -26,7 +27,14 @@ from app.web.context import service
 seats = Endpoints("Seats")
 
 
-@seats.endpoint("GET", "/seats", scope=scopes.GOVERNANCE_READ, query=SeatQuery(), answer=list_of(SeatSchema))
+@seats.endpoint(
+    "GET",
+    "/seats",
+    scope=scopes.GOVERNANCE_READ,
+    query=SeatQuery(),
+    answer=list_of(SeatSchema),
+    other_media_type=CSV,
+)
 def list_seats(query: Query) -> dict[str, Any]:
     """List everybody who has, awaits or had a seat."""
     state = filters_of(query).get("state")
@@ -43,7 +51,7 @@ def list_seats(query: Query) -> dict[str, Any]:
         query,
         fetch,
         key=lambda seat: str(seat.user_id),
-        show=lambda seat: show_current_seat(seat, positions),
+        show=lambda seat: show_seat(seat, positions),
     )
 
 
@@ -77,7 +85,7 @@ def take_seat_back(user_id: str) -> dict[str, Any]:
 
 
 def _show(seat: Row) -> dict[str, Any]:
-    return show_current_seat(seat, service(SeatService).waiting_positions([seat]))
+    return show_seat(seat, service(SeatService).waiting_positions([seat]))
 
 
 @seats.endpoint("GET", "/seat_pool", scope=scopes.GOVERNANCE_READ, answer=SeatPoolSchema())

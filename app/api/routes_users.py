@@ -8,6 +8,7 @@ from app.api.routes_pages import Query, filters_of, page_of
 from app.api.schemas.common import list_of
 from app.api.schemas.explanation import ExplanationSchema, show_explanation
 from app.api.schemas.users import UserQuery, UserSchema, show_user
+from app.api.tables import CSV
 from app.directory.queries import DirectoryQueries
 from app.directory.users import UserService
 from app.governance.explain import ExplainService
@@ -16,7 +17,14 @@ from app.web.context import service, settle
 users = Endpoints("Users")
 
 
-@users.endpoint("GET", "/users", scope=scopes.DIRECTORY_READ, query=UserQuery(), answer=list_of(UserSchema))
+@users.endpoint(
+    "GET",
+    "/users",
+    scope=scopes.DIRECTORY_READ,
+    query=UserQuery(),
+    answer=list_of(UserSchema),
+    other_media_type=CSV,
+)
 def list_users(query: Query) -> dict[str, Any]:
     """List people, the oldest first; names and addresses are compared without case."""
     filters = filters_of(query)

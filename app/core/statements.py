@@ -21,7 +21,7 @@ MAX_STRUCTURES = 5_000
 Process = Callable[[Any], Any]
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 # What takes locks must find earlier writes sent, so that theirs come first.
-_LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b|\bpg_advisory_xact_lock\b")
+_LOCKS = re.compile(r"\bFOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b|\bpg_advisory_xact_lock\b")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -212,7 +212,8 @@ class EntitlementService:
         if not decisions:
             return
         ordered = sorted(decisions, key=lambda d: (d.entitlement.waiting_rank, d.person.user_id))
-        back = self._pool.claim([d.person for d in ordered if d.person.held])
+        returning = [decision.person for decision in ordered if decision.person.held]
+        back = self._pool.claim(returning) if returning else set()
         claimed = [replace(d, person=d.person._replace(held=False)) for d in ordered if d.person.id in back]
         ordered = [decision for decision in ordered if decision.person.id not in back]
         count = self._pool.take(len(ordered)) if ordered else 0

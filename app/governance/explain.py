@@ -17,6 +17,7 @@ from app.governance.decisions import source_dict
 from app.governance.entitlements import EntitlementService
 from app.governance.limits import LimitService
 from app.governance.policy import load_policy
+from app.governance.seats import SeatService
 
 CAUSES = 5
 
@@ -40,11 +41,13 @@ class ExplainService:
         queries: DirectoryQueries,
         entitlements: EntitlementService,
         limits: LimitService,
+        seats: SeatService,
     ) -> None:
         self._uow = uow
         self._queries = queries
         self._entitlements = entitlements
         self._limits = limits
+        self._seats = seats
 
     def explain(self, user_id: str) -> dict[str, Any]:
         """Everything that bears on one living person; raises `NotFoundError`.
@@ -54,6 +57,7 @@ class ExplainService:
         """
         person = self._queries.person(user_id)
         decision = self._entitlements.decide(user_id)
+        seat = self._seats.find(user_id)
         entitlement = decision.entitlement
         return {
             "user_id": person.id,
@@ -68,10 +72,15 @@ class ExplainService:
             "groups": self._queries.group_ids_of(user_id),
             "sources": [source_dict(source) for source in entitlement.sources],
             "reasons": [
-                {"source": source_dict(reason.source), "outcome": reason.outcome, "reason": reason.text}
+                {
+                    "source": None if reason.source is None else source_dict(reason.source),
+                    "outcome": reason.outcome,
+                    "reason": reason.text,
+                }
                 for reason in entitlement.reasons
             ],
-            "seat": decision.seat,
+            "seat": seat,
+            "waiting_positions": {} if seat is None else self._seats.waiting_positions([seat]),
             "limits": self._limits.effective(user_id),
             "caused_by": [_cause(row) for row in self._uow.execute(_CAUSES, {"user_id": user_id})],
         }

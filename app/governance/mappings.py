@@ -21,7 +21,7 @@ from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged
 from app.governance.holds import Holds
 from app.governance.models import group_mappings, roles, seats
-from app.governance.policy import load_mappings, lock_groups
+from app.governance.policy import load_mappings, lock_groups, lock_roles
 from app.governance.resolver import GroupMapping
 
 MAX_MAPPINGS = 1_000
@@ -105,6 +105,7 @@ class MappingService:
         uow = self._uow
         group_ids = {mapping.group_id for mapping in load_mappings(uow)}
         lock_groups(uow, group_ids)
+        lock_roles(uow)
         people = self._holds.held_people().union(uow.execute(_MANUAL).scalars())
         if group_ids:
             people.update(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())

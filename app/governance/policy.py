@@ -1,6 +1,6 @@
 """Reads an organization's roles and ordered mappings as values for the resolver."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, select
 
@@ -10,11 +10,12 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, memberships, organizations
 from app.governance.models import group_mappings, roles
-from app.governance.resolver import GroupMapping, Policy, Role
+from app.governance.resolver import Ceiling, GroupMapping, Policy, Role
 
 _POLICY = (
     select(
         organizations.c.rights_mode,
+        organizations.c.ceiling,
         roles,
         *(
             group_mappings.c[name].label(f"mapping_{name}")
@@ -46,6 +47,9 @@ _IS_MAPPED = (
     select(group_mappings.c.id)
     .where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == bindparam("group_id"))
     .limit(1)
+)
+_LOCK_ROLES = (
+    select(roles.c.id).where(roles.c.org_id == ORG_ID).order_by(roles.c.id).with_for_update(key_share=True)
 )
 _LOCK_GROUPS = (
     select(groups.c.id, groups.c.deleted_at)
@@ -85,6 +89,7 @@ def _policy(rows: Sequence[Row]) -> Policy:
             if row.mapping_id is not None
         ],
         roles={row.id: _role(row) for row in rows},
+        ceiling=_ceiling(rows[0].ceiling),
     )
 
 
@@ -104,6 +109,16 @@ def lock_groups(uow: UnitOfWork, group_ids: set[str]) -> set[str]:
         return set()
     rows = uow.execute(_LOCK_GROUPS, {"ids": sorted(group_ids)})
     return {row.id for row in rows if row.deleted_at is None}
+
+
+def lock_roles(uow: UnitOfWork) -> None:
+    """Hold off manual seats, each of which takes the row of its role; groups are locked before."""
+    uow.execute(_LOCK_ROLES)
+
+
+def _ceiling(stored: Mapping[str, Sequence[str] | None] | None) -> Ceiling:
+    lists = stored or {}
+    return Ceiling(**{name: None if names is None else frozenset(names) for name, names in lists.items()})
 
 
 def _role(row: Row) -> Role:

@@ -7,6 +7,12 @@ answers the same, with a reason for each mapping that was considered.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.governance.rights import PERMISSIONS, SURFACES, included
+
+# Behind every mapping that a list can hold.
+MANUAL_RANK = 1_000_000
+OUTCOMES = ("decides", "adds", "loses", "denies", "caps")
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
@@ -31,12 +37,22 @@ class GroupMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What nobody of the organization can have more than; null bounds nothing."""
+
+    surfaces: frozenset[str] | None = None
+    models: frozenset[str] | None = None
+    permissions: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What an organization has decided, the same for all of its people."""
 
     rights_mode: str
     mappings: Sequence[GroupMapping]
     roles: Mapping[str, Role]
+    ceiling: Ceiling = Ceiling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +67,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What became of one mapping or manual seat: `decides`, `adds` or `loses`, and why."""
+    """What became of one mapping or manual seat: `decides`, `adds` or `loses`, and why.
 
-    source: Source
+    Beside that a source `denies` what its role denies, and without a source the organization's
+    ceiling `caps`; both only where there was something to take.
+    """
+
+    source: Source | None
     outcome: str
     text: str
 
@@ -85,6 +105,37 @@ class _Match:
     gives_seat: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    surfaces: tuple[str, ...]
+    models: tuple[str, ...] | None
+    permissions: tuple[str, ...]
+
+    def without(self, denies: frozenset[str]) -> "_Rights":
+        # Whoever may manage may view, so a denied view takes both.
+        return _Rights(
+            tuple(name for name in self.surfaces if name not in denies),
+            None if self.models is None else tuple(name for name in self.models if name not in denies),
+            tuple(name for name in self.permissions if included(name).isdisjoint(denies)),
+        )
+
+    def within(self, ceiling: Ceiling) -> "_Rights":
+        surfaces, models, permissions = self.surfaces, self.models, self.permissions
+        if ceiling.surfaces is not None:
+            surfaces = tuple(name for name in surfaces if name in ceiling.surfaces)
+        if ceiling.models is not None:
+            models = tuple(sorted(ceiling.models if models is None else ceiling.models.intersection(models)))
+        if ceiling.permissions is not None:
+            most = frozenset[str]().union(*map(included, ceiling.permissions))
+            permissions = tuple(name for name in permissions if name in most)
+        return _Rights(surfaces, models, permissions)
+
+    def lost(self, left: "_Rights") -> list[str]:
+        """Every name that is here and no longer there."""
+        before = {*self.surfaces, *(self.models or ()), *self.permissions}
+        return sorted(before.difference(left.surfaces, left.models or (), left.permissions))
+
+
 def resolve(
     policy: Policy,
     group_ids: frozenset[str],
@@ -96,28 +147,33 @@ def resolve(
     The role is that of the first matching mapping; a manual seat counts after all mappings, a role
     whose loss is held before them. In mode
     `union` every matching role adds its surfaces (if it gives a seat), models and permissions; in
-    mode `first` only the deciding one does. Denies of the roles that count win over what they allow.
+    mode `first` only the deciding one does. Denies of the roles that count win over what they allow,
+    and what is left is cut to the organization's ceiling.
     """
     matches = list(_matches(policy, group_ids, manual_role_id, held_role_id))
     if not matches:
         return NOTHING
     first = matches[0]
     counting = matches if policy.rights_mode == "union" else _first_with_manual(matches)
-    roles = [match.role for match in counting]
-    denies = frozenset[str]().union(*(role.denies for role in roles))
+    given = _given(counting)
+    denies = frozenset[str]().union(*(match.role.denies for match in counting))
+    allowed = given.without(denies)
+    # Where all models were allowed the ceiling makes a list of them, which the denied ones are not in.
+    left = allowed.within(policy.ceiling).without(denies)
     seated = [match for match in counting if match.gives_seat]
-    models = (
-        None if any(role.models is None for role in roles) else _united(role.models or () for role in roles)
-    )
     return Entitlement(
         role_id=first.role.id,
-        surfaces=_allowed((match.role.surfaces for match in counting if _may_use(match)), denies),
-        models=None if models is None else _allowed([models], denies),
-        permissions=_allowed((role.permissions for role in roles), denies),
-        denied_models=tuple(sorted(denies)) if models is None else (),
+        surfaces=left.surfaces,
+        models=left.models,
+        permissions=left.permissions,
+        denied_models=_models_in(denies) if left.models is None else (),
         sources=tuple(match.source for match in seated),
         waiting_rank=min((match.rank for match in seated), default=0),
-        reasons=tuple(_reasons(matches, counting)),
+        reasons=(
+            *_reasons(matches, counting),
+            *_deny_reasons(counting, given),
+            *_ceiling_reason(allowed, left),
+        ),
     )
 
 
@@ -135,7 +191,7 @@ def _matches(
             yield _Match(source, role, mapping.position, gives_seat)
     if manual_role_id is not None:
         role = policy.roles[manual_role_id]
-        yield _Match(Source("manual", role.id), role, len(policy.mappings) + 1, gives_seat=True)
+        yield _Match(Source("manual", role.id), role, MANUAL_RANK, gives_seat=True)
 
 
 def _first_with_manual(matches: Sequence[_Match]) -> list[_Match]:
@@ -149,12 +205,22 @@ def _may_use(match: _Match) -> bool:
     return match.role.seat or match.source.type == "manual"
 
 
+def _given(counting: Sequence[_Match]) -> _Rights:
+    roles = [match.role for match in counting]
+    every_model = any(role.models is None for role in roles)
+    return _Rights(
+        surfaces=_united(match.role.surfaces for match in counting if _may_use(match)),
+        models=None if every_model else _united(role.models or () for role in roles),
+        permissions=_united(role.permissions for role in roles),
+    )
+
+
+def _models_in(denies: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(denies.difference(SURFACES, PERMISSIONS)))
+
+
 def _united(parts: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(sorted({item for part in parts for item in part}))
-
-
-def _allowed(parts: Iterable[Iterable[str]], denies: frozenset[str]) -> tuple[str, ...]:
-    return tuple(item for item in _united(parts) if item not in denies)
 
 
 def _reasons(matches: Sequence[_Match], counting: Sequence[_Match]) -> Iterable[Reason]:
@@ -170,3 +236,22 @@ def _reasons(matches: Sequence[_Match], counting: Sequence[_Match]) -> Iterable[
                 "the seat comes at the first sign-in" if match.role.seat else "the role has none"
             )
         yield Reason(match.source, outcome, text)
+
+
+def _deny_reasons(counting: Sequence[_Match], given: _Rights) -> Iterable[Reason]:
+    for match in counting:
+        denies = match.role.denies
+        taken = given.lost(given.without(denies))
+        if given.models is None:
+            taken.extend(_models_in(denies))
+        if taken:
+            yield Reason(match.source, "denies", f"its role {match.role.name!r} denies {', '.join(taken)}")
+
+
+def _ceiling_reason(allowed: _Rights, left: _Rights) -> Iterable[Reason]:
+    lost = allowed.lost(left)
+    parts = [f"takes {', '.join(lost)}"] if lost else []
+    if allowed.models is None and left.models is not None:
+        parts.append(f"leaves of all models {', '.join(left.models) or 'none'}")
+    if parts:
+        yield Reason(None, "caps", f"the organization's ceiling {' and '.join(parts)}")

@@ -19,18 +19,31 @@ from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
 from app.governance.holds import Holds
 from app.governance.models import group_mappings, roles, seats, spend_limits
 from app.governance.policy import lock_groups, lock_mappings
+from app.governance.removal_guard import OWNER
+from app.governance.rights import PERMISSIONS, SURFACES
 
-SURFACES = ("code", "chat", "cowork")
-AREAS = ("identity", "billing", "analytics", "privacy", "audit")
-PERMISSIONS = (
-    "connectors.install",
-    "plugins.install",
-    *(f"admin.{area}.{level}" for area in AREAS for level in ("view", "manage")),
-)
-# The roles that every organization begins with.
+_VIEWS = [name for name in PERMISSIONS if name.endswith(".view")]
+# The roles that every organization begins with. Who only administers takes no seat.
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
-    "owner": {"surfaces": list(SURFACES), "permissions": list(PERMISSIONS)},
-    "member": {"surfaces": list(SURFACES), "permissions": []},
+    OWNER: {"surfaces": list(SURFACES), "permissions": list(PERMISSIONS), "seat": True},
+    "admin": {
+        "surfaces": list(SURFACES),
+        "permissions": [
+            "connectors.install",
+            "plugins.install",
+            *_VIEWS,
+            "admin.identity.manage",
+            "admin.analytics.manage",
+        ],
+        "seat": True,
+    },
+    "auditor": {"surfaces": [], "permissions": _VIEWS, "seat": False},
+    "billing": {
+        "surfaces": [],
+        "permissions": ["admin.billing.view", "admin.billing.manage", "admin.analytics.view"],
+        "seat": False,
+    },
+    "member": {"surfaces": list(SURFACES), "permissions": [], "seat": True},
 }
 
 _LIST = select(roles).where(roles.c.org_id == ORG_ID, roles.c.id > bindparam("after")).order_by(roles.c.id)
@@ -94,7 +107,7 @@ class RoleService:
 
     def create_built_in(self) -> None:
         for name, rights in BUILT_IN.items():
-            self._insert({"name": name, "models": None, "denies": [], "seat": True, **rights}, built_in=True)
+            self._insert({"name": name, "models": None, "denies": [], **rights}, built_in=True)
 
     def page(self, *, after: str = FIRST_ID, limit: int) -> Sequence[RoleWithLimits]:
         """Up to `limit` roles with an id above `after`."""
@@ -126,10 +139,7 @@ class RoleService:
             raise _not_found(role_id)
         new = {name: changes.get(name, getattr(role, name)) for name in _COLUMNS}
         new["name_key"] = fold(new["name"])
-        if role.built_in and new["name_key"] != role.name_key:
-            raise ConflictError(
-                f"The role {role.name!r} is built in and keeps its name.", code="built_in_role"
-            )
+        _refuse_change_of_built_in(role, new)
         if new["name_key"] != role.name_key:
             self._refuse_namesake(new["name"])
         uow.execute(_UPDATE, {"row_id": role_id, **{f"new_{name}": value for name, value in new.items()}})
@@ -199,6 +209,18 @@ class RoleService:
             for limit in self._uow.execute(_LIMITS, {"ids": list(limits)}):
                 limits[limit.scope_id][limit.window] = limit.amount_nanousd
         return [RoleWithLimits(row, limits[row.id]) for row in rows]
+
+
+def _refuse_change_of_built_in(role: Row, new: Mapping[str, Any]) -> None:
+    if not role.built_in:
+        return
+    if new["name_key"] != role.name_key:
+        raise ConflictError(f"The role {role.name!r} is built in and keeps its name.", code="built_in_role")
+    # An owner who may do less could lock everybody out.
+    if role.name_key == OWNER and not set(new["permissions"]).difference(new["denies"]).issuperset(
+        PERMISSIONS
+    ):
+        raise ConflictError("The role 'owner' keeps every permission.", code="built_in_role")
 
 
 def _not_found(role_id: str) -> NotFoundError:

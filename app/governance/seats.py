@@ -82,8 +82,12 @@ class SeatService:
         self._uow = uow
         self._entitlements = entitlements
 
+    def find(self, user_id: str) -> Row | None:
+        """The person's seat and suspension; null for who was never seated."""
+        return self._uow.execute(_BY_ID, {"user_id": user_id}).first()
+
     def get(self, user_id: str) -> Row:
-        row = self._uow.execute(_BY_ID, {"user_id": user_id}).first()
+        row = self.find(user_id)
         if row is None:
             raise NotFoundError(f"The user {user_id!r} never had a seat.", code="seat_not_found")
         return row

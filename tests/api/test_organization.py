@@ -143,3 +143,52 @@ def test_the_rights_mode_decides_for_everybody_at_once(acme: Any) -> None:
     assert acme.get(f"/users/{user}").json["surfaces"] == ["chat", "code"]
     acme.call("PATCH", "/organization", json={"rights_mode": "first"})
     assert acme.get(f"/users/{user}").json["surfaces"] == ["code"]
+
+
+def holders(office: Any) -> tuple[str, str]:
+    """One person by a group, one by hand, both with everything that the role gives."""
+    by_group, by_hand = office.user("ada"), office.user("bob")
+    role = office.role("r", surfaces=["code", "chat"], models=["opus", "haiku"])["id"]
+    office.post("/group_mappings", {"group_id": office.group("eng", [by_group]), "role_id": role})
+    office.post("/seats", {"user_id": by_hand, "role_id": role})
+    return by_group, by_hand
+
+
+def rights(office: Any, user: str) -> tuple[list[str], list[str] | None]:
+    told = office.get(f"/users/{user}/explain").json
+    return told["surfaces"], told["models"]
+
+
+def test_the_ceiling_holds_for_everybody_at_once_and_is_lifted_for_everybody(acme: Any) -> None:
+    people = holders(acme)
+    acme.call("PATCH", "/organization", json={"ceiling": {"surfaces": ["chat"], "models": ["haiku"]}})
+    assert [rights(acme, user) for user in people] == [(["chat"], ["haiku"])] * 2
+    acme.call("PATCH", "/organization", json={"ceiling": None})
+    assert [rights(acme, user) for user in people] == [(["chat", "code"], ["haiku", "opus"])] * 2
+
+
+def test_the_ceiling_takes_no_seat(acme: Any) -> None:
+    user, _ = holders(acme)
+    acme.call("PATCH", "/organization", json={"ceiling": {"surfaces": []}})
+    assert acme.get(f"/seats/{user}").json["state"] == "assigned"
+
+
+def test_who_comes_under_a_ceiling_later_is_cut_as_well(acme: Any) -> None:
+    acme.call("PATCH", "/organization", json={"ceiling": {"surfaces": ["chat"]}})
+    user, _ = holders(acme)
+    assert rights(acme, user)[0] == ["chat"]
+
+
+def test_the_ceiling_is_a_reason(acme: Any) -> None:
+    user, _ = holders(acme)
+    acme.call("PATCH", "/organization", json={"ceiling": {"surfaces": ["chat"]}})
+    reasons = acme.get(f"/users/{user}/explain").json["reasons"]
+    assert [reason["outcome"] for reason in reasons] == ["decides", "caps"]
+    assert reasons[1]["source"] is None
+    assert reasons[1]["reason"] == "the organization's ceiling takes code"
+
+
+def test_settings_that_decide_nothing_about_rights_decide_nobody_again(acme: Any) -> None:
+    holders(acme)
+    acme.call("PATCH", "/organization", json={"inflight_policy": "cut", "jit_seat_days": 7})
+    assert "entitlement.changed" not in acme.organization.audit_actions()

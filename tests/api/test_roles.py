@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from app.governance.rights import PERMISSIONS
+
 Problem = Callable[..., dict[str, Any]]
 FULL = {
     "name": "Engineer",
@@ -44,13 +46,49 @@ def test_a_role_has_every_model_and_a_seat_unless_it_says_otherwise(acme: Any) -
     assert role["surfaces"] == role["permissions"] == role["denies"] == role["spend_limits"] == []
 
 
-def test_the_built_in_roles_are_there_and_stay(acme: Any, problem: Problem) -> None:
-    roles = acme.get("/roles").json["data"]
-    assert {role["name"] for role in roles} == {"owner", "member"}
-    assert all(role["built_in"] for role in roles)
-    path = f"/roles/{roles[0]['id']}"
-    problem(acme.call("DELETE", path), 409, "built_in_role")
-    problem(acme.call("PATCH", path, json={"name": "boss"}), 409, "built_in_role")
+def built_in(office: Any) -> dict[str, dict[str, Any]]:
+    return {role["name"]: role for role in office.get("/roles").json["data"] if role["built_in"]}
+
+
+def test_every_organization_has_the_built_in_roles(acme: Any) -> None:
+    roles = built_in(acme)
+    assert {name: role["seat"] for name, role in roles.items()} == {
+        "owner": True,
+        "admin": True,
+        "auditor": False,
+        "billing": False,
+        "member": True,
+    }
+    assert set(roles["owner"]["permissions"]) == set(PERMISSIONS)
+    assert set(roles["admin"]["permissions"]) < set(PERMISSIONS)
+    assert {name.rpartition(".")[2] for name in roles["auditor"]["permissions"]} == {"view"}
+    assert roles["member"]["permissions"] == []
+
+
+def test_built_in_roles_keep_name_and_place(acme: Any, problem: Problem) -> None:
+    for role in built_in(acme).values():
+        path = f"/roles/{role['id']}"
+        problem(acme.call("DELETE", path), 409, "built_in_role")
+        problem(acme.call("PATCH", path, json={"name": "boss"}), 409, "built_in_role")
+        assert acme.call("PATCH", path, json={"surfaces": ["chat"]}).json["surfaces"] == ["chat"]
+
+
+@pytest.mark.parametrize("change", [{"permissions": []}, {"denies": ["admin.audit.view"]}])
+def test_an_owner_may_do_everything_and_always_will(acme: Any, problem: Problem, change: Any) -> None:
+    path = f"/roles/{built_in(acme)['owner']['id']}"
+    problem(acme.call("PATCH", path, json=change), 409, "built_in_role")
+
+
+def test_denies_of_one_role_win_over_what_another_gives(acme: Any) -> None:
+    user = acme.user("ada")
+    rights = {"surfaces": ["code", "chat"], "permissions": ["connectors.install", "plugins.install"]}
+    for name, fields in (("gives", rights), ("denies", {"denies": ["chat", "plugins.install", "opus"]})):
+        body = {"group_id": acme.group(name, [user]), "role_id": acme.role(name, **fields)["id"]}
+        assert acme.post("/group_mappings", body).status_code == 201
+    told = acme.get(f"/users/{user}/explain").json
+    assert (told["surfaces"], told["permissions"]) == (["code"], ["connectors.install"])
+    (denied,) = [reason for reason in told["reasons"] if reason["outcome"] == "denies"]
+    assert denied["reason"] == "its role 'denies' denies chat, plugins.install, opus"
 
 
 def test_names_are_unique_without_regard_to_case(acme: Any, problem: Problem) -> None:
@@ -96,6 +134,8 @@ def test_a_role_of_another_organization_is_not_there(acme: Any, globex: Any, pro
         ("models", ["m" * 201]),
         ("permissions", ["admin.everything"]),
         ("denies", [1]),
+        ("denies", ["admin.audit.veiw"]),
+        ("denies", ["connectors.instal"]),
         ("seat", 1),
         ("seat", "yes"),
         ("seat", None),

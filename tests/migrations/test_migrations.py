@@ -11,7 +11,7 @@ from app import create_app, schema
 from app.core.database import metadata
 from app.scim.protocol.constants import ENTERPRISE_USER
 from app.settings import Settings
-from tests.support.cast import create_organization, json_of
+from tests.support.cast import Organization, create_organization, json_of
 from tests.support.databases import KINDS
 
 MakeDatabase = Callable[[str, str], Settings]
@@ -110,3 +110,39 @@ def test_people_from_before_are_found_by_all_their_addresses(new_database: MakeD
         answer = organization.scim.get("/Users", query_string={"filter": f'emails.value eq "{value}"'})
         assert [found["id"] for found in json_of(answer)["Resources"]] == [anna]
     organization.container.database.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_organizations_from_before_get_the_new_built_in_roles(new_database: MakeDatabase, kind: str) -> None:
+    settings = new_database(kind, "old_roles")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    acme, globex = create_organization(app), create_organization(app)
+    names = ("admin", "auditor", "billing")
+    new = json_of(acme.api.get("/roles"))["data"]
+    # Down, and without the roles, is what an installation from before is like.
+    with app.extensions["usher"].database.engine.connect() as connection:
+        for organization in (acme, globex):
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET usher.org_id = '{organization.id}'")
+            connection.exec_driver_sql(f"DELETE FROM roles WHERE name_key IN {names}")
+        connection.commit()
+    own = json_of(globex.api.post("/roles", {"name": "Billing"}))
+    app.extensions["usher"].database.dispose()
+    schema.downgrade(settings, "20261126_other_emails")
+    schema.upgrade(settings)
+
+    def shown(organization: Organization) -> list[dict[str, object]]:
+        listed = json_of(organization.api.get("/roles"))["data"]
+        return sorted((rights_of(role) for role in listed), key=lambda role: str(role["name"]))
+
+    def rights_of(role: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in role.items() if name not in ("id", "created_at")}
+
+    assert shown(acme) == sorted((rights_of(role) for role in new), key=lambda role: str(role["name"]))
+    kept = next(role for role in json_of(globex.api.get("/roles"))["data"] if role["name"] == "Billing")
+    assert kept == own
+    assert len(shown(globex)) == len(new)
+    events = json_of(acme.api.get("/audit/events?action=role.created&actor_id=migration"))["data"]
+    assert sorted(event["data"]["name"] for event in events) == list(names)
+    app.extensions["usher"].database.dispose()

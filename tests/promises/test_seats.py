@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.core.ids import edge_id
-from app.wiring import build_worker
-from tests.support.cast import Organization, json_of
+from app.wiring import JOBS
+from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 
 
@@ -78,7 +78,12 @@ def agree(acme: Organization, *contracts: tuple[int, int, int | None]) -> None:
 
 
 def work(acme: Organization) -> None:
-    build_worker(acme.container).round()
+    """What the worker does for this organization when a contract has begun or ended."""
+    (job,) = (job for job in JOBS if job.name == "seat_pool.turn")
+    with in_organization(acme.app, acme.id) as services:
+        if job.is_due(services):
+            job.run(services)
+        services.commit()
 
 
 def test_seats_that_were_bought_go_to_who_waits_when_the_contract_begins(

@@ -12,11 +12,14 @@ from app.api.schemas.fields import EdgeId, Instant
 from app.api.schemas.limits import EffectiveSpendLimit, show_limit
 from app.api.schemas.seats import SeatSchema, SeatSource, show_seat, usable_surfaces
 from app.directory.models import RIGHTS_MODES, SEAT_STATES
+from app.governance.resolver import OUTCOMES
 
 
 class ExplanationReason(Answer):
-    source = fields.Nested(SeatSource, required=True)
-    outcome = fields.String(required=True, validate=validate.OneOf(("decides", "adds", "loses")))
+    source = fields.Nested(
+        SeatSource, required=True, allow_none=True, metadata={"description": "null: the organization."}
+    )
+    outcome = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
     reason = fields.String(required=True)
 
 
@@ -57,7 +60,7 @@ def show_explanation(explained: dict[str, Any]) -> dict[str, Any]:
     return {
         **explained,
         "surfaces": usable_surfaces(explained["seat_state"], explained["surfaces"]),
-        "seat": None if seat is None else show_seat(seat),
+        "seat": None if seat is None else show_seat(seat, explained["waiting_positions"]),
         "limits": [show_limit(user_id, limit) for limit in explained["limits"]],
         "caused_by": causes,
     }

@@ -14,7 +14,7 @@ from app.api.schemas.common import (
     no_repeats,
 )
 from app.api.schemas.fields import EdgeId, Instant, TrueOrFalse, Usd
-from app.api.schemas.rights import model_names, permission_names, surface_names
+from app.api.schemas.rights import denied_names, model_names, permission_names, surface_names
 from app.core.text import fold
 from app.governance.models import WINDOWS
 from app.governance.roles import RoleWithLimits
@@ -33,7 +33,7 @@ class RoleSchema(Answer):
     surfaces = surface_names(required=True)
     models = model_names(required=True, allow_none=True, metadata={"description": "null: every model."})
     permissions = permission_names(required=True)
-    denies = model_names(required=True, metadata={"description": "Permissions, surfaces and models."})
+    denies = denied_names(required=True, metadata={"description": "Permissions, surfaces and models."})
     seat = fields.Boolean(required=True)
     spend_limits = fields.List(fields.Nested(RoleLimit), required=True)
     created_at = Instant(required=True)
@@ -67,7 +67,7 @@ class NewRole(_RoleInput):
     surfaces = surface_names(load_default=list)
     models = model_names(load_default=None, allow_none=True)
     permissions = permission_names(load_default=list)
-    denies = model_names(load_default=list)
+    denies = denied_names(load_default=list)
     seat = TrueOrFalse(load_default=True)
     spend_limits = _limits(load_default=list)
 
@@ -77,7 +77,7 @@ class RoleChanges(_RoleInput):
     surfaces = surface_names()
     models = model_names(allow_none=True)
     permissions = permission_names()
-    denies = model_names()
+    denies = denied_names()
     seat = TrueOrFalse()
     spend_limits = _limits()
 

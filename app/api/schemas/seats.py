@@ -48,9 +48,11 @@ class SeatSchema(Answer):
         metadata={"description": "Who gave the manual source."},
     )
     reason = fields.String(required=True, allow_none=True)
-    suspension = fields.Nested(Suspension, allow_none=True)
+    suspension = fields.Nested(Suspension, required=True, allow_none=True)
     waiting_position = fields.Integer(
-        allow_none=True, metadata={"description": "1 is the next one; null for who does not wait."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "1 is next; null for who does not wait."},
     )
 
 
@@ -125,16 +127,12 @@ def usable_surfaces(seat_state: str | None, surfaces: list[str]) -> list[str]:
     return surfaces if seat_state == "assigned" else []
 
 
-def show_seat(seat: Row) -> dict[str, Any]:
-    """A seat as it is stored; `show_current_seat` adds what stands elsewhere."""
-    given_by = None if seat.given_by is None else _actor(seat.given_by)
-    return {**columns(seat), "surfaces": usable_surfaces(seat.state, seat.surfaces), "given_by": given_by}
-
-
-def show_current_seat(seat: Row, waiting_positions: Mapping[str, int]) -> dict[str, Any]:
-    suspension = seat.suspension
+def show_seat(seat: Row, waiting_positions: Mapping[str, int]) -> dict[str, Any]:
+    given_by, suspension = seat.given_by, seat.suspension
     return {
-        **show_seat(seat),
+        **columns(seat),
+        "surfaces": usable_surfaces(seat.state, seat.surfaces),
+        "given_by": given_by and _actor(given_by),
         "suspension": suspension and {**suspension, "by": _actor(suspension["by"])},
         "waiting_position": waiting_positions.get(seat.user_id),
     }

@@ -8,6 +8,7 @@ the result is stored.
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from app.core import strict_json
@@ -19,6 +20,7 @@ MAX_KEPT_LENGTH = 16_384
 MAX_SENTENCE_LENGTH = 2_048
 SHAPE_LENGTH = 200
 _MAX_KEY_LENGTH = 100
+_KEYS = 1_000
 
 # Attributes whose values are the protocol's own words. Compared in lower case, by their last name.
 _PROTOCOL = frozenset(
@@ -149,15 +151,15 @@ class Masking:
     def _members(self, value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         # In a PATCH operation the path says what the value is a value of.
         path = next((value[name] for name in value if name.lower() == "path"), None)
+        self._names.update(value)
         for key, item in value.items():
-            name = _last_name(key)
-            self._names.add(key)
+            shown, name = _key(key)
             if name == "value" and isinstance(path, str):
-                name = _last_name(path)
+                _, name = _key(path)
             if item is not None and (is_secret(name) or name in _BLOBS):
-                yield mask_addresses(key[:_MAX_KEY_LENGTH]), MASK
+                yield shown, MASK
             else:
-                yield mask_addresses(key[:_MAX_KEY_LENGTH]), self._masked(name, item)
+                yield shown, self._masked(name, item)
 
     def _text(self, key: str, text: str) -> str:
         if self._in_answer and key == "detail":
@@ -180,6 +182,12 @@ class Masking:
         """A literal in a path or filter: `emails[type eq "work"]` stays, `[value eq "Ada"]` does not."""
         name, operator, literal = found.groups()
         return f'{name}{operator}"{self._text(name.lower(), literal)}"'
+
+
+@lru_cache(maxsize=_KEYS)
+def _key(path: str) -> tuple[str, str]:
+    """A key as it is shown, and the attribute that it or a path is about. Clients use few of them."""
+    return mask_addresses(path[:_MAX_KEY_LENGTH]), _last_name(path)
 
 
 def _last_name(path: str) -> str:
