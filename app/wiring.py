@@ -33,10 +33,11 @@ from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
 from app.governance.holds import OPENED as HELD_CHANGE_OPENED
+from app.governance.job_steps import JobSteps
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
-from app.governance.seat_pool import HAND_OVER, SeatPool
+from app.governance.seat_pool import SeatPool
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
@@ -152,6 +153,7 @@ DEPROVISIONED = "user.deprovisioned"
 def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
     services.get(SeatPool).open()
     services.get(RoleService).create_built_in()
+    services.get(MappingService).open()
 
 
 def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
@@ -193,10 +195,6 @@ HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
 }
 
 
-def _hand_over(services: Services, _payload: Mapping[str, Any]) -> None:
-    services.get(SeatPool).hand_over()
-
-
 def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
     # Standard output is where an operator's log shipper picks outgoing events up.
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
@@ -208,7 +206,6 @@ def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None
 
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
-    HAND_OVER: _hand_over,
     HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
 }
@@ -224,7 +221,23 @@ def _give_notices(services: Services) -> bool:
     return False
 
 
+def _apply_due_mappings(services: Services) -> bool:
+    services.get(MappingService).apply_due()
+    return False
+
+
 JOBS = (
+    # Rights that end come before everything else.
+    Job(
+        "group_mappings.due",
+        is_due=lambda services: services.get(MappingService).has_due(),
+        run=_apply_due_mappings,
+    ),
+    Job(
+        "jobs.step",
+        is_due=lambda services: services.get(JobSteps).has_work(),
+        run=lambda services: services.get(JobSteps).step(),
+    ),
     Job(
         "audit.sequence",
         is_due=lambda services: services.get(Sequencer).has_work(),

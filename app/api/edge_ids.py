@@ -10,6 +10,8 @@ USER = "user"
 GROUP = "group"
 ROLE = "role"
 MAPPING = "gmap"
+MAPPING_VERSION = "gmapver"
+JOB = "job"
 SEAT = "seat"
 ORGANIZATION = "org"
 SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
@@ -24,6 +26,7 @@ PATH_IDS = {
     "group_id": GROUP,
     "role_id": ROLE,
     "mapping_id": MAPPING,
+    "job_id": JOB,
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,

@@ -11,9 +11,11 @@ from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_groups import groups
 from app.api.routes_held_changes import held_changes
+from app.api.routes_jobs import jobs
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
+from app.api.routes_plans import plans
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
@@ -40,6 +42,8 @@ RESOURCES = (
     groups,
     roles,
     mappings,
+    plans,
+    jobs,
     seats,
     held_changes,
     limits,

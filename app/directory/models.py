@@ -81,6 +81,9 @@ principals = scoped_table(
     Column("suspension", Json),
     # Whether a held change (see governance) has something of this person's.
     Column("held", Boolean, nullable=False),
+    # From here on the entitlement in this row is worth nothing: a mapping that gave it has expired, and
+    # nobody has written that down yet. Whoever lets somebody do something asks for this as well.
+    Column("lapses_at", UtcDateTime),
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
 Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)

@@ -3,46 +3,37 @@
 Each batch locks its people first and reads policy, memberships and seats afterwards, so that two
 parallel changes of the same person cannot both decide on what the other has not seen. Losses always
 happen here, in the caller's transaction, unless the removal guard has them held: then what is held
-counts as standing, here and in every later decision. Locks go groups, principals, seats, seat pool.
+counts as standing, here and in every later decision. Of many people who have nothing yet, a job gives
+them theirs. Locks go groups, principals, seats, seat pool: the pool is only touched when all people are
+decided.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import bindparam, update
 
-from app.core.batches import batches
-from app.core.sql import is_one_of
+from app.core.batches import BATCH, batches
 from app.core.tenancy import ORG_ID
-from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import memberships, principals
-from app.directory.principals import COLUMNS, Principal
+from app.directory.principals import Principal
 from app.directory.principals import store as store_principals
-from app.governance.decisions import Decision, differs, seat_row, source_dict, with_rights
+from app.governance.decider import Decider
+from app.governance.decisions import Decision, change_data, differs, seat_row, with_rights
 from app.governance.events import EntitlementChange, EntitlementsChanged
-from app.governance.holds import LAST_OWNER, MASS_REMOVAL, NOTHING_HELD, Holds
-from app.governance.models import group_mappings, seats
+from app.governance.holds import LAST_OWNER, MASS_REMOVAL, Holds
+from app.governance.jobs import JobStore
+from app.governance.models import seats
 from app.governance.policy import load_policy, load_policy_of
-from app.governance.removal_guard import HOLDING, OWNER, RemovalGuard
-from app.governance.resolver import NOTHING, resolve
-from app.governance.seat_pool import SeatPool
+from app.governance.removal_guard import HOLDING, RemovalGuard
+from app.governance.resolver import NOTHING, Policy
+from app.governance.schedule import entitle
+from app.governance.seat_pool import AT_ONCE, SeatPool
+from app.governance.seat_rows import store_seats
 
-_PEOPLE = (
-    select(*COLUMNS)
-    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"))
-    .order_by(principals.c.id)
-)
-_LOCK_PEOPLE = _PEOPLE.with_for_update()
-# Only groups that are mapped can give anything.
-_MEMBERSHIPS = select(memberships.c.user_id, memberships.c.group_id).where(
-    memberships.c.org_id == ORG_ID,
-    is_one_of(memberships.c.user_id, "ids"),
-    exists().where(group_mappings.c.org_id == ORG_ID, group_mappings.c.group_id == memberships.c.group_id),
-)
-_SEATS = select(seats).where(seats.c.org_id == ORG_ID, is_one_of(seats.c.user_id, "ids"))
 _EMPTY_SEAT = (
     update(seats)
     .where(seats.c.org_id == ORG_ID, seats.c.user_id == bindparam("for_user_id"))
@@ -62,39 +53,56 @@ _EMPTY_SEAT = (
 
 
 class EntitlementService:
-    def __init__(self, uow: UnitOfWork, pool: SeatPool, guard: RemovalGuard, held: Holds) -> None:
+    def __init__(
+        self, uow: UnitOfWork, pool: SeatPool, jobs: JobStore, guard: RemovalGuard, held: Holds
+    ) -> None:
         self._uow = uow
         self._pool = pool
+        self._jobs = jobs
         self._guard = guard
         self._holds = held
+        self._decider = Decider(uow, held)
 
-    def refresh(self, user_ids: Iterable[str]) -> None:
-        """Decide again for these people and make it so; unchanged people cost no write."""
-        for batch in batches(sorted(set(user_ids))):
-            self._apply(self._keeping_an_owner(self._decide(self._lock(batch))))
+    def refresh(self, user_ids: Iterable[str], asked_at: datetime | None = None) -> None:
+        """Decide again for these people and make it so; unchanged people cost no write.
+
+        More than `AT_ONCE` people who have nothing yet are left to a job, which `JobStore.started` then
+        names; a job itself leaves nothing and says when its people asked.
+        """
+        self._refresh(sorted(set(user_ids)), self._decider.lock, asked_at=asked_at)
 
     def refresh_members(self, group_id: str, added: Sequence[str], removed: Sequence[str]) -> None:
         """The same for who joined and who left a locked group; a mass removal of seats is held."""
-        left = frozenset(removed)
-        pieces = list(batches(sorted({*added, *removed})))
-        decisions: list[Decision] | None = None
-        if left:
-            losing: list[tuple[str, str]] = []
-            for piece in pieces:
-                decisions = self._decide(self._joined(group_id, piece, left))
-                losing += [
-                    (d.person.id, d.person.user_id)
-                    for d in decisions
-                    if d.gives_up_place and d.person.user_id in left
-                ]
-            if losing and self._guard.catches(len(losing)):
-                self._holds.add(MASS_REMOVAL, losing, group_id=group_id)
-                decisions = None
-        for piece in pieces:
-            # What has been decided a moment ago, about people who are locked, still holds.
-            if decisions is None or len(pieces) > 1:
-                decisions = self._decide(self._joined(group_id, piece, left))
-            self._apply(self._keeping_an_owner(decisions), lost_at=self._uow.now)
+        left, ids = frozenset(removed), sorted({*added, *removed})
+        lock = partial(self._lock_joined, group_id, left)
+        decided: list[Decision] | None = None
+        losing: list[tuple[str, str]] = []
+        for batch in batches(ids if left else ()):
+            decided = self._decider.decide(lock(batch), load_policy(self._uow))
+            losing += [
+                (d.person.id, d.person.user_id)
+                for d in decided
+                if d.gives_up_place and d.person.user_id in left
+            ]
+        is_held = bool(losing) and self._guard.catches(len(losing))
+        if is_held:
+            self._holds.add(MASS_REMOVAL, losing, group_id=group_id)
+        # What was decided a moment ago, of people who are locked, holds if it was about all of them.
+        known = None if is_held or len(ids) > BATCH else decided
+        self._refresh(ids, lock, lost_at=self._uow.now, decided=known)
+
+    def preview(self, policy: Policy, user_ids: Sequence[str], *, lock: bool) -> Iterator[Sequence[Decision]]:
+        """What `refresh` would decide under another policy, in batches; nobody is changed."""
+        gone: list[str] = []
+        for batch in batches(user_ids):
+            people = self._decider.lock(batch) if lock else self._decider.people(batch)
+            decisions = self._decider.decide(people, policy)
+            kept = self._last_owners(decisions, gone)
+            if kept:
+                owners = {decision.person.user_id: str(decision.person.role_id) for decision in kept}
+                decisions = self._decider.decide(people, policy, owners)
+            gone += [decision.person.id for decision in decisions if decision.loses_owner]
+            yield decisions
 
     def withdraw(self, person: Principal) -> None:
         """An inactive person loses every source; nobody without a role or seat costs a statement."""
@@ -125,110 +133,114 @@ class EntitlementService:
         policy = load_policy_of(self._uow, person.user_id)
         if policy is not None:
             groups = frozenset(mapping.group_id for mapping in policy.mappings)
-            self._apply([Decision(person, None, resolve(policy, groups, None))])
+            decisions = [Decision(person, None, entitle(policy, groups, None))]
+            freed = self._take_away(decisions)
+            self._give([decision for decision in decisions if decision.needs_seat], freed, self._uow.now)
 
     def decide(self, user_id: str) -> Decision:
         """What the resolver says of one person now, to look at; nobody is locked or changed."""
-        row = self._uow.execute(_PEOPLE, {"ids": [user_id]}).one()
-        return self._decide([Principal._make(row)])[0]
+        return self._decider.decide(self._decider.people([user_id]), load_policy(self._uow))[0]
 
-    def _lock(self, user_ids: Sequence[str]) -> list[Principal]:
-        rows = self._uow.execute(_LOCK_PEOPLE, {"ids": list(user_ids)})
-        return [Principal._make(row) for row in rows]
+    def _refresh(
+        self,
+        ids: Sequence[str],
+        lock: Callable[[Sequence[str]], list[Principal]],
+        *,
+        asked_at: datetime | None = None,
+        lost_at: datetime | None = None,
+        decided: list[Decision] | None = None,
+    ) -> None:
+        may_leave = asked_at is None and len(ids) > AT_ONCE
+        newcomers: list[Decision] = []
+        later: list[str] = []
+        freed = 0
+        for batch in batches(ids):
+            decisions = decided or self._decider.decide(lock(batch), load_policy(self._uow))
+            decisions = self._keeping_an_owner(decisions)
+            freed += self._take_away(decisions, lost_at)
+            for decision in decisions:
+                if not decision.needs_seat:
+                    continue
+                # Who has a role could lose something by the new one, and that does not wait.
+                if may_leave and decision.person.role_id is None:
+                    later.append(decision.person.user_id)
+                else:
+                    newcomers.append(decision)
+        if len(later) > AT_ONCE:
+            self._jobs.start(later)
+        else:
+            for batch in batches(later):
+                newcomers += self._decider.decide(lock(batch), load_policy(self._uow))
+        self._give(newcomers, freed, asked_at or self._uow.now)
 
-    def _joined(self, group_id: str, user_ids: Sequence[str], left: frozenset[str]) -> list[Principal]:
+    def _lock_joined(self, group_id: str, left: frozenset[str], user_ids: Sequence[str]) -> list[Principal]:
         """The locked people; who is a member again counts as one no longer by a hold."""
-        people = self._lock(user_ids)
+        people = self._decider.lock(user_ids)
         back = [person for person in people if person.held and person.user_id not in left]
         if back:
             self._holds.drop_group(back, group_id)
-            people = self._lock(user_ids)
+            people = self._decider.lock(user_ids)
         return people
+
+    def _last_owners(self, decisions: Sequence[Decision], gone: Sequence[str] = ()) -> list[Decision]:
+        """Who would lose the role `owner` and leave it to nobody; `gone` are others who will lose it."""
+        losing = [decision for decision in decisions if decision.loses_owner]
+        ids = [decision.person.id for decision in losing]
+        if losing and not self._guard.has_other_owner(str(losing[0].person.role_id), [*ids, *gone]):
+            return losing
+        return []
 
     def _keeping_an_owner(self, decisions: list[Decision]) -> list[Decision]:
         """The decisions, decided again with a hold if they would leave nobody with the role `owner`."""
-        losing = [decision for decision in decisions if decision.loses_owner]
-        if not losing:
+        last = self._last_owners(decisions)
+        if not last:
             return decisions
-        role_id = str(losing[0].person.role_id)
-        ids = [decision.person.id for decision in losing]
-        if self._guard.has_other_owner(role_id, ids):
-            return decisions
-        people = [(decision.person.id, decision.person.user_id) for decision in losing]
-        self._holds.add(LAST_OWNER, people, role_id=role_id)
-        return self._decide(self._lock([decision.person.user_id for decision in decisions]))
+        people = [(decision.person.id, decision.person.user_id) for decision in last]
+        self._holds.add(LAST_OWNER, people, role_id=str(last[0].person.role_id))
+        again = self._decider.lock([decision.person.user_id for decision in decisions])
+        return self._decider.decide(again, load_policy(self._uow))
 
-    def _decide(self, people: Sequence[Principal]) -> list[Decision]:
-        user_ids = [person.user_id for person in people]
-        policy = load_policy(self._uow)
-        groups = self._mapped_groups(user_ids)
-        standing = self._holds.standing(people)
-        found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
-        owner_id = next((id_ for id_, role in policy.roles.items() if fold(role.name) == OWNER), None)
-        decisions = []
-        for person in people:
-            seat = found.get(person.user_id)
-            entitlement = NOTHING
-            manual_role_id = seat.manual_role_id if seat is not None else None
-            if person.active:
-                held = standing.get(person.user_id, NOTHING_HELD)
-                mine = held.group_ids.union(groups.get(person.user_id, ()))
-                entitlement = resolve(policy, mine, manual_role_id, held.role_id)
-            loses_owner = (
-                person.active
-                and owner_id is not None
-                and person.role_id == owner_id
-                and owner_id not in (entitlement.role_id, manual_role_id)
-            )
-            decisions.append(Decision(person, seat, entitlement, loses_owner))
-        return decisions
+    def _take_away(self, decisions: Sequence[Decision], lost_at: datetime | None = None) -> int:
+        """Write all but new seats; answers how many places became free, which the pool is not told yet.
 
-    def _mapped_groups(self, user_ids: Sequence[str]) -> dict[str, set[str]]:
-        groups: dict[str, set[str]] = {}
-        for row in self._uow.execute(_MEMBERSHIPS, {"ids": list(user_ids)}):
-            groups.setdefault(row.user_id, set()).add(row.group_id)
-        return groups
-
-    def _apply(self, decisions: Sequence[Decision], lost_at: datetime | None = None) -> None:
-        """`lost_at` is when it was, if it is the identity provider's word that takes seats."""
-        self._release([decision for decision in decisions if decision.loses_seat], lost_at)
-        self._keep([d for d in decisions if not d.loses_seat and not d.needs_seat])
-        self._grant([decision for decision in decisions if decision.needs_seat])
-
-    def _release(self, decisions: Sequence[Decision], lost_at: datetime | None) -> None:
-        if not decisions:
-            return
-        placed = [decision for decision in decisions if decision.gives_up_place]
-        self._write(placed, "released", "seat.released", lost_at)
-        self._write([d for d in decisions if not d.gives_up_place], "released", "seat.released")
-        self._pool.release(len(placed))
-
-    def _keep(self, decisions: Sequence[Decision]) -> None:
+        `lost_at` is when it was, if it is the identity provider's word that takes seats.
+        """
+        losing = [decision for decision in decisions if decision.loses_seat]
+        placed = [decision for decision in losing if decision.gives_up_place]
+        self._write(placed, "released", "seat.released", lost_at=lost_at)
+        self._write([d for d in losing if not d.gives_up_place], "released", "seat.released")
+        kept = [d for d in decisions if not d.loses_seat and not d.needs_seat and differs(d)]
         for state in ("assigned", "waitlisted", "suspended", "released", None):
-            same = [decision for decision in decisions if decision.state == state]
-            self._write([decision for decision in same if differs(decision)], state, "entitlement.changed")
+            self._write([d for d in kept if d.state == state], state, "entitlement.changed")
+        return len(placed)
 
-    def _grant(self, decisions: Sequence[Decision]) -> None:
-        if not decisions:
-            return
-        ordered = sorted(decisions, key=lambda d: (d.entitlement.waiting_rank, d.person.user_id))
-        returning = [decision.person for decision in ordered if decision.person.held]
+    def _give(self, decisions: Sequence[Decision], freed: int, asked_at: datetime) -> None:
+        """Seat who needs one, or put them on the waiting list; then freed places go to the list."""
+        returning = [decision.person for decision in decisions if decision.person.held]
         back = self._pool.claim(returning) if returning else set()
-        claimed = [replace(d, person=d.person._replace(held=False)) for d in ordered if d.person.id in back]
-        ordered = [decision for decision in ordered if decision.person.id not in back]
-        count = self._pool.take(len(ordered)) if ordered else 0
-        granted = [*claimed, *ordered[:count]]
+        granted = [replace(d, person=d.person._replace(held=False)) for d in decisions if d.person.id in back]
+        others = [decision for decision in decisions if decision.person.id not in back]
+        count = self._pool.take(len(others)) if others else 0
+        ordered = sorted(others, key=lambda d: (d.entitlement.waiting_rank, d.person.user_id))
+        granted += ordered[:count]
         # A suspension does not change who has a place, only whether it can be used.
         for state in ("assigned", "suspended"):
             here = [d for d in granted if (d.person.suspension is None) == (state == "assigned")]
             self._write(here, state, f"seat.{state}")
-        self._write(ordered[count:], "waitlisted", "seat.waitlisted")
+        self._write(ordered[count:], "waitlisted", "seat.waitlisted", since=asked_at)
+        if freed:
+            self._pool.release(freed)
+        elif others and not count:
+            # Somebody else waits for the places that there are, and these may be before them.
+            self._pool.hand_over()
 
     def _write(
         self,
         decisions: Sequence[Decision],
         state: str | None,
         action: str,
+        *,
+        since: datetime | None = None,
         lost_at: datetime | None = None,
     ) -> None:
         """Seat rows, principal rows and the event for people who all end in the same seat state."""
@@ -236,18 +248,13 @@ class EntitlementService:
             return
         uow = self._uow
         seated = [d for d in decisions if d.state is not None or d.entitlement.wants_seat]
-        self._pool.store_seats([seat_row(decision, state, uow.now, lost_at) for decision in seated])
+        store_seats(uow, [seat_row(decision, state, since or uow.now, lost_at) for decision in seated])
         store_principals(uow, [with_rights(d.person, d.entitlement, state) for d in decisions])
-        changes = [
-            EntitlementChange(
-                decision.person.user_id,
-                action,
-                {
-                    "role_id": decision.entitlement.role_id,
-                    "previous_role_id": decision.person.role_id,
-                    "sources": [source_dict(source) for source in decision.entitlement.sources],
-                },
-            )
-            for decision in decisions
-        ]
+        # Equal data is shared, so that a change of everybody is not held in memory once for each.
+        shared: dict[tuple[str | None, int], Mapping[str, Any]] = {}
+        changes = []
+        for decision in decisions:
+            previous, entitlement = decision.person.role_id, decision.entitlement
+            data = shared.setdefault((previous, id(entitlement)), change_data(previous, entitlement))
+            changes.append(EntitlementChange(decision.person.user_id, action, data))
         uow.add(EntitlementsChanged(tuple(changes)))

@@ -30,6 +30,13 @@ class MappingsChanged(ObjectEvent):
     target_type = "org"
 
 
+class MappingsTimed(ObjectEvent):
+    """Mappings of these groups began or ended to count, because of the time alone."""
+
+    action = "group_mappings.timed"
+    target_type = "org"
+
+
 class SeatPoolChanged(ObjectEvent):
     action = "seat_pool.changed"
     target_type = "org"

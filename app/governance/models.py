@@ -45,6 +45,11 @@ group_mappings = scoped_table(
     Column("group_id", Id, nullable=False),
     Column("role_id", Id, nullable=False),
     Column("seat_on", String(16), nullable=False),
+    Column("effective_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    # Whether it counted when its people were last decided about; time alone makes this differ from the
+    # truth, which is what the worker looks for.
+    Column("in_force", Boolean, nullable=False),
     ForeignKeyConstraint(["org_id", "group_id"], ["groups.org_id", "groups.id"]),
     ForeignKeyConstraint(["org_id", "role_id"], ["roles.org_id", "roles.id"]),
     CheckConstraint("seat_on IN ('provision', 'login')", name="seat_on"),
@@ -55,6 +60,38 @@ Index(
     group_mappings.c.group_id,
     group_mappings.c.role_id,
     unique=True,
+)
+
+# Every order that the list ever had, as it was stored.
+group_mapping_versions = scoped_table(
+    "group_mapping_versions",
+    Column("version", Integer, primary_key=True),
+    Column("id", Id, nullable=False),
+    Column("mappings", Json, nullable=False),
+    Column("actor_type", String(32), nullable=False),
+    Column("actor_id", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Gains and hand-overs too large for the request that caused them. What is left to do stands in
+# `job_people` and in the waiting list itself, so that a killed worker loses nothing.
+jobs = scoped_table(
+    "jobs",
+    Column("id", Id, primary_key=True),
+    Column("state", String(16), nullable=False),
+    # People: to be looked at, and looked at.
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    CheckConstraint("state IN ('running', 'finished')", name="state"),
+)
+Index("ix_jobs_state", jobs.c.org_id, jobs.c.state, jobs.c.id)
+job_people = scoped_table(
+    "job_people",
+    Column("job_id", Id, primary_key=True),
+    Column("user_id", Id, primary_key=True),
+    ForeignKeyConstraint(["org_id", "job_id"], ["jobs.org_id", "jobs.id"]),
 )
 
 # One row for each person who ever had or awaited a seat. `manual_role_id` is the manual source, `given_by`

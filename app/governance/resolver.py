@@ -6,6 +6,7 @@ answers the same, with a reason for each mapping that was considered.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.governance.rights import PERMISSIONS, SURFACES, included
 
@@ -27,13 +28,22 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class GroupMapping:
-    """`position` counts from 1; `seat_on` is `provision` or `login`."""
+    """`position` counts from 1; `seat_on` is `provision` or `login`.
+
+    It counts from `effective_at` until just before `expires_at`; null bounds nothing.
+    """
 
     id: str
     position: int
     group_id: str
     role_id: str
     seat_on: str
+    effective_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    def is_in_force(self, moment: datetime) -> bool:
+        has_begun = self.effective_at is None or self.effective_at <= moment
+        return has_begun and (self.expires_at is None or moment < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,12 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an organization has decided, the same for all of its people."""
+    """What an organization has decided, the same for all of its people; it is asked as of `moment`."""
 
     rights_mode: str
     mappings: Sequence[GroupMapping]
     roles: Mapping[str, Role]
+    moment: datetime
     ceiling: Ceiling = Ceiling()
 
 
@@ -87,6 +98,8 @@ class Entitlement:
     denied_models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     waiting_rank: int = 0
+    # From here on these rights are worth nothing until they are decided again; `schedule` sets it.
+    lapses_at: datetime | None = None
     reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
     @property
@@ -184,7 +197,7 @@ def _matches(
         role = policy.roles[held_role_id]
         yield _Match(Source("held", role.id), role, 0, gives_seat=role.seat)
     for mapping in policy.mappings:
-        if mapping.group_id in group_ids:
+        if mapping.group_id in group_ids and mapping.is_in_force(policy.moment):
             role = policy.roles[mapping.role_id]
             source = Source("group", role.id, mapping.group_id, mapping.id)
             gives_seat = role.seat and mapping.seat_on == "provision"

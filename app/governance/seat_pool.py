@@ -14,20 +14,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.outbox import Outbox
-from app.core.batches import BATCH, batches
+from app.core.batches import BATCH
 from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.principals import Principal
 from app.governance.events import SeatPoolChanged
 from app.governance.holds import MASS_DEACTIVATION, Holds
+from app.governance.jobs import JobStore
 from app.governance.models import seat_pools, seats
 from app.governance.removal_guard import HOLDING, RemovalGuard
 from app.governance.seat_contracts import SeatContract, SeatContracts
 from app.governance.waiting_list import WaitingList
 
-HAND_OVER = "seat_pool.hand_over"
+# So many people at most get a place in the transaction that gives it; the rest is a job's.
+AT_ONCE = 5_000
 
 _OPEN = upsert(seat_pools).values(quantity=None, assigned=0, kept=0, over_assigned=0).on_conflict_do_nothing()
 _CURRENT = select(seat_pools).where(seat_pools.c.org_id == ORG_ID)
@@ -84,25 +85,6 @@ _COUNT_ASSIGNED = (
     .select_from(seats)
     .where(seats.c.org_id == ORG_ID, or_(*(seats.c.state == state for state in HOLDING)))
 )
-_seat = upsert(seats)
-_STORE = _seat.on_conflict_do_update(
-    index_elements=["org_id", "user_id"],
-    set_={
-        name: _seat.excluded[name]
-        for name in (
-            "state",
-            "role_id",
-            "surfaces",
-            "sources",
-            "manual_role_id",
-            "given_by",
-            "reason",
-            "since",
-            "waiting_rank",
-            "lost_at",
-        )
-    },
-)
 
 
 class Pool(NamedTuple):
@@ -126,9 +108,9 @@ class Pool(NamedTuple):
 
 
 class SeatPool:
-    def __init__(self, uow: UnitOfWork, outbox: Outbox, guard: RemovalGuard, held: Holds) -> None:
+    def __init__(self, uow: UnitOfWork, jobs: JobStore, guard: RemovalGuard, held: Holds) -> None:
         self._uow = uow
-        self._outbox = outbox
+        self._jobs = jobs
         self._guard = guard
         self._holds = held
         self._contracts = SeatContracts(uow)
@@ -143,6 +125,13 @@ class SeatPool:
         pool = self._read(_CURRENT)
         return pool._replace(quantity=self._contracts.agreed().quantity) if self._has_turned(pool) else pool
 
+    def hold(self) -> Pool:
+        """The pool as it stays until this transaction ends; all people concerned are locked before.
+
+        One without a limit is only kept from getting one, so that nobody waits for this transaction.
+        """
+        return self._read(_CURRENT) if self._is_unlimited() else self.lock()
+
     def contracts(self) -> list[SeatContract]:
         return self._contracts.all()
 
@@ -151,8 +140,12 @@ class SeatPool:
         return self._line.length()
 
     def take(self, count: int) -> int:
-        """Take up to `count` places and answer how many there were."""
-        if self._is_unlimited() or self._take(count):
+        """Take up to `count` places that nobody waits for and answer how many there were."""
+        if self._is_unlimited():
+            return count
+        if self._line.is_before_all():
+            return 0
+        if self._take(count):
             return count
         pool = self.lock()
         if pool.available is None:
@@ -179,12 +172,11 @@ class SeatPool:
         self._uow.execute(_GIVE_BACK, {"count": count})
         if not self._line.is_anybody_there():
             return
-        pool = self.lock()
-        if leaving is not None and pool.available and self._guard.catches():
+        if leaving is not None and self.lock().available and self._guard.catches():
             self._uow.execute(_KEEP)
             self._holds.add(MASS_DEACTIVATION, [(leaving.id, leaving.user_id)])
         else:
-            self._serve(pool)
+            self.hand_over()
 
     def stop_keeping(self, count: int) -> None:
         """So many kept places are for who waits, their holds being dropped."""
@@ -271,21 +263,28 @@ class SeatPool:
         return Pool(row.org_id, None, int(self._uow.execute(_COUNT_ASSIGNED).scalar_one()), 0, None)
 
     def hand_over(self) -> None:
-        """Assign free places to the waiting list, in its order; what is left is promised to later."""
-        if self._line.is_anybody_there():
-            self._serve(self.lock())
+        """Assign free places to the waiting list, in its order; what is left is a job's."""
+        _, has_more = self.serve(AT_ONCE)
+        if has_more:
+            self._jobs.start_hand_over(self.waiting())
 
-    def _serve(self, pool: Pool) -> None:
-        places = BATCH if pool.available is None else min(BATCH, pool.available)
-        if not places:
-            return
-        served = self._line.serve(places)
-        if served and pool.quantity is not None:
-            self._take(served)
-        is_full = pool.available is not None and served >= pool.available
-        if not is_full and self._line.is_anybody_there():
-            self._outbox.put(HAND_OVER, {})
+    def serve(self, most: int) -> tuple[int, bool]:
+        """Assign up to `most` places; answers how many, and whether somebody is left who could have one.
 
-    def store_seats(self, rows: Sequence[dict[str, Any]]) -> None:
-        for batch in batches(rows):
-            self._uow.execute_many(_STORE, batch)
+        Nobody is served while a job has still people to put on the list.
+        """
+        given = 0
+        while self._line.can_be_served():
+            pool = self.lock()
+            free = BATCH if pool.available is None else pool.available
+            if not free:
+                break
+            if given >= most:
+                return given, True
+            served = self._line.serve(min(BATCH, free, most - given))
+            if not served:
+                return given, True
+            if pool.quantity is not None:
+                self._take(served)
+            given += served
+        return given, False

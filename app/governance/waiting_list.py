@@ -5,7 +5,7 @@ It hands over what it is given and must not know how many places there are.
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
 from app.core.connection import Row
 from app.core.sql import is_one_of
@@ -13,11 +13,11 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
 from app.governance.events import EntitlementChange, EntitlementsChanged
-from app.governance.models import seats
+from app.governance.models import job_people, seat_pools, seats
 
 _ORDER = (seats.c.waiting_rank, seats.c.since, seats.c.user_id)
-# People whom another transaction is deciding about at this moment are passed over; the outbox
-# message that is left behind comes back for them.
+# People whom another transaction is deciding about at this moment are passed over; the job that is
+# left behind comes back for them.
 _NEXT = (
     select(seats.c.user_id, seats.c.role_id, principals.c.suspension)
     .select_from(
@@ -33,6 +33,13 @@ _NEXT = (
 )
 _IS_ANYBODY_THERE = (
     select(seats.c.user_id).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted").limit(1)
+)
+_is_complete = ~exists().where(job_people.c.org_id == ORG_ID)
+_CAN_BE_SERVED = _IS_ANYBODY_THERE.where(_is_complete)
+# Of the pool, because there may be no row of a seat.
+_IS_BEFORE_ALL = select(seat_pools.c.org_id).where(
+    seat_pools.c.org_id == ORG_ID,
+    or_(exists().where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted"), ~_is_complete),
 )
 _LENGTH = (
     select(func.count()).select_from(seats).where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
@@ -61,6 +68,14 @@ class WaitingList:
 
     def is_anybody_there(self) -> bool:
         return self._uow.execute(_IS_ANYBODY_THERE).first() is not None
+
+    def can_be_served(self) -> bool:
+        """Whether somebody waits, and no job has still people to put on the list."""
+        return self._uow.execute(_CAN_BE_SERVED).first() is not None
+
+    def is_before_all(self) -> bool:
+        """Whether a free place is not for whoever asks first, because somebody waits or soon will."""
+        return self._uow.execute(_IS_BEFORE_ALL).first() is not None
 
     def length(self) -> int:
         return int(self._uow.execute(_LENGTH).scalar_one())

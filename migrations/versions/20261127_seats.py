@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261127_seats"
-down_revision = "20261127_organization_settings"
+down_revision = "20261128_mapping_times"
 branch_labels = None
 depends_on = None
 

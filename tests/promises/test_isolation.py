@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 
 from app.core.ids import edge_id
-from tests.support.cast import Organization, create_organization, json_of
+from app.governance.jobs import JobStore
+from tests.support.cast import Organization, create_organization, in_organization, json_of
 
 # Routes that name no object of an organization, so there is nothing foreign to ask for.
 WITHOUT_OBJECTS = {
@@ -67,7 +68,14 @@ class Victim:
             "api_key_id": key,
             "key_id": key,
             "scim_request_id": traces[0]["id"],
+            "job_id": edge_id("job", self._job()),
         }
+
+    def _job(self) -> str:
+        with in_organization(self.organization.app, self.organization.id) as services:
+            services.get(JobStore).start([self.user_id])
+            services.commit()
+            return str(services.get(JobStore).started)
 
     def path(self, rule: str) -> str:
         values = self.ids

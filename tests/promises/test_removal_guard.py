@@ -212,7 +212,7 @@ def waiting_pool(acme: Organization) -> tuple[list[str], str, str]:
     return people, waiting, group_id
 
 
-def pool(acme: Organization) -> tuple[int, ...]:
+def pool(acme: Organization) -> tuple[int | None, ...]:
     shown = json_of(acme.api.get("/seat_pool"))
     return tuple(shown[name] for name in ("assigned", "kept", "waitlisted", "available"))
 

@@ -51,7 +51,7 @@ class Usd(fields.String):
         super().__init__(metadata={"example": "12.50", "pattern": _DECIMAL.pattern}, **options)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
-        return super()._serialize(format_usd(value), attr, obj, **options)
+        return super()._serialize(None if value is None else format_usd(value), attr, obj, **options)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
