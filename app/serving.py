@@ -1,6 +1,7 @@
 """What the server's processes load: the application, with trace writer and worker as threads beside it."""
 
 import os
+import sys
 
 from flask import Flask
 
@@ -8,8 +9,13 @@ from app import create_app
 from app.settings import Settings
 from app.wiring import Container, build_worker
 
+# A thread that decides about everybody would else keep the interpreter from each other request for 5 ms at
+# a time, and a request asks for it ten times.
+SWITCH_SECONDS = 0.0005
+
 
 def application() -> Flask:
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings = Settings.from_environment(os.environ)
     app = create_app(settings)
     container: Container = app.extensions["usher"]

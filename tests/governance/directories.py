@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -64,7 +64,8 @@ class Directory:
     def order(self, entries: Sequence[Entry]) -> list[NewMapping]:
         with self.services() as services:
             now = services.get(MappingService).now.replace(minute=0, second=0, microsecond=0)
-        hours = {None: None, **{hour: now + timedelta(hours=hour) for hour in (-2, -1, 1, 2)}}
+        hours: dict[int | None, datetime | None] = {None: None}
+        hours |= {hour: now + timedelta(hours=hour) for hour in (-2, -1, 1, 2)}
         return [
             NewMapping(self.groups[group], self.roles[role], seat_on, hours[begin], hours[end])
             for group, role, seat_on, begin, end in entries
