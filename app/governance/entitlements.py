@@ -185,10 +185,13 @@ class EntitlementService:
     def _last_owners(self, decisions: Sequence[Decision], gone: Sequence[str] = ()) -> list[Decision]:
         """Who would lose the role `owner` and leave it to nobody; `gone` are others who will lose it."""
         losing = [decision for decision in decisions if decision.loses_owner]
+        if not losing:
+            return []
+        role_id = str(losing[0].person.role_id)
         ids = [decision.person.id for decision in losing]
-        if losing and not self._guard.has_other_owner(str(losing[0].person.role_id), [*ids, *gone]):
-            return losing
-        return []
+        if any(decision.entitlement.role_id == role_id for decision in decisions):
+            return []
+        return [] if self._guard.has_other_owner(role_id, [*ids, *gone]) else losing
 
     def _keeping_an_owner(self, decisions: list[Decision]) -> list[Decision]:
         """The decisions, decided again with a hold if they would leave nobody with the role `owner`."""

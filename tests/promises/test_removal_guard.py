@@ -301,6 +301,17 @@ def test_the_last_owner_keeps_the_role_when_a_mapping_goes_or_is_overtaken(acme:
     assert (role_of(acme, owner), rights(acme, owner)[0], held(acme)) == ("owner", "assigned", [])
 
 
+def test_the_role_may_go_from_one_group_to_another_in_one_change(acme: Organization) -> None:
+    _, (first,) = seated(acme, 1, "owner")
+    second = acme.scim.create_user()
+    group = edge_id("group", acme.scim.create_group(members=[second]))
+    listed = json_of(acme.api.get("/group_mappings"))
+    moved = {"data": [{"group_id": group, "role_id": acme.role_id("owner")}]}
+    version = {"If-Match": str(listed["version"])}
+    assert acme.api.put("/group_mappings", moved, headers=version).status_code == 200
+    assert (role_of(acme, first), role_of(acme, second), held(acme)) == (None, "owner", [])
+
+
 def test_an_owner_by_hand_is_an_owner(acme: Organization) -> None:
     group_id, (first,) = seated(acme, 1, "owner")
     second = acme.scim.create_user()
