@@ -32,6 +32,7 @@ from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
+from app.governance.holds import OPENED as HELD_CHANGE_OPENED
 from app.governance.job_steps import JobSteps
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
@@ -161,6 +162,11 @@ def _decide_everybody(services: Services, event: directory.OrganizationUpdated) 
         services.get(MappingService).decide_everybody()
 
 
+def _turn_seat_pool(services: Services, event: directory.OrganizationUpdated) -> None:
+    if "zone" in event.data:
+        services.get(SeatPool).turn()
+
+
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
     services.get(EntitlementService).withdraw(event.principal)
 
@@ -171,7 +177,7 @@ def _restore_rights(services: Services, event: directory.UserReactivated) -> Non
 
 def _decide_members(services: Services, event: directory.MembersChanged) -> None:
     if is_mapped(services.uow, event.group_id):
-        services.get(EntitlementService).refresh((*event.added, *event.removed))
+        services.get(EntitlementService).refresh_members(event.group_id, event.added, event.removed)
 
 
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
@@ -182,7 +188,7 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
-    directory.OrganizationUpdated: (_decide_everybody,),
+    directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
     directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
     directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
@@ -200,11 +206,21 @@ def _sound_alarm(services: Services, payload: Mapping[str, Any]) -> None:
     structlog.get_logger().error(DRIFTED, org_id=services.uow.org_id, **payload)
 
 
+def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().warning("held_change.opened", org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
+    HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
     DRIFTED: _sound_alarm,
 }
+
+
+def _turn_due_seat_pool(services: Services) -> bool:
+    services.get(SeatPool).turn()
+    return False
 
 
 def _give_notices(services: Services) -> bool:
@@ -238,6 +254,11 @@ JOBS = (
         "credential.expiry",
         is_due=lambda services: services.get(CredentialExpiry).has_due(),
         run=_give_notices,
+    ),
+    Job(
+        "seat_pool.turn",
+        is_due=lambda services: services.get(SeatPool).has_turned(),
+        run=_turn_due_seat_pool,
     ),
     Job(
         "idempotency.purge",

@@ -20,6 +20,7 @@ EVENT = "evt"
 SCIM_REQUEST = "scimreq"
 SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
+HELD_CHANGE = "held"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -33,6 +34,7 @@ PATH_IDS = {
     "scim_request_id": SCIM_REQUEST,
     "spend_limit_id": SPEND_LIMIT,
     "limit_increase_id": LIMIT_INCREASE,
+    "held_change_id": HELD_CHANGE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -43,6 +45,7 @@ _LOGGED = {
     "org": ("organization", ORGANIZATION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
+    "held_change": ("held_change", HELD_CHANGE),
 }
 
 

@@ -11,6 +11,7 @@ from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
+from app.api.routes_held_changes import held_changes
 from app.api.routes_increases import increases
 from app.api.routes_jobs import jobs
 from app.api.routes_limits import limits
@@ -47,6 +48,7 @@ RESOURCES = (
     plans,
     jobs,
     seats,
+    held_changes,
     limits,
     increases,
     audit,

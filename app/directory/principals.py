@@ -50,6 +50,8 @@ class Principal(NamedTuple):
     models: list[str] | None
     denied_models: list[str]
     permissions: list[str]
+    suspension: dict[str, Any] | None
+    held: bool
     lapses_at: datetime | None
 
 
@@ -106,6 +108,7 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) 
         "user_id": user_id,
         "active": active,
         "blocked": False,
+        "held": False,
         "epoch": 1,
         "surfaces": [],
         "models": [],

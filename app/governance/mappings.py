@@ -20,6 +20,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import group_members, groups, memberships, organizations, roles
 from app.governance.entitlements import EntitlementService
 from app.governance.events import MappingsChanged, MappingsTimed
+from app.governance.holds import Holds
 from app.governance.mapping_versions import MappingVersions, mapping_dict
 from app.governance.models import group_mappings, seats
 from app.governance.policy import (
@@ -78,10 +79,13 @@ class NewMapping:
 
 
 class MappingService:
-    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService, versions: MappingVersions) -> None:
+    def __init__(
+        self, uow: UnitOfWork, entitlements: EntitlementService, versions: MappingVersions, held: Holds
+    ) -> None:
         self._uow = uow
         self._entitlements = entitlements
         self._versions = versions
+        self._holds = held
 
     def open(self) -> None:
         """A new organization begins with an empty list, its first version."""
@@ -147,7 +151,7 @@ class MappingService:
         group_ids = {mapping.group_id for mapping in load_mappings(uow)}
         lock_groups(uow, group_ids)
         lock_roles(uow)
-        people = set(uow.execute(_MANUAL).scalars())
+        people = self._holds.held_people().union(uow.execute(_MANUAL).scalars())
         if group_ids:
             people.update(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())
         self._entitlements.refresh(people)
@@ -165,7 +169,8 @@ class MappingService:
             lock_groups(uow, group_ids)
             uow.execute(_NOTE_TIME, {"now": uow.now})
             uow.add(MappingsTimed(uow.org_id, {"group_ids": sorted(group_ids)}))
-            self._entitlements.refresh(uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars())
+            members = uow.execute(_MEMBERS_OF, {"ids": sorted(group_ids)}).scalars()
+            self._entitlements.refresh(self._holds.held_people().union(members))
 
     def begin(self, expected_version: int | None = None) -> list[GroupMapping]:
         """Begin a change of the list: the present order, which nobody else can change now."""
@@ -209,7 +214,8 @@ class MappingService:
         changed |= due_group_ids(self._uow)
         if not changed:
             return []
-        return sorted(self._uow.execute(_MEMBERS_OF, {"ids": sorted(changed)}).scalars())
+        members = self._uow.execute(_MEMBERS_OF, {"ids": sorted(changed)}).scalars()
+        return sorted(self._holds.held_people().union(members))
 
     def store(self, before: Sequence[GroupMapping], after: Sequence[GroupMapping]) -> None:
         """Make it the order, and everybody's rights what it says; the groups are locked."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.governance.seat_pool import HOLDING
+from app.governance.removal_guard import HOLDING
 
 # Window to nano-dollars; null is no cap.
 Caps = Mapping[str, int | None]

@@ -7,15 +7,16 @@ hashes, and then lets the same decisions happen that were looked at.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from app.core.connection import Row
 from app.core.errors import ConflictError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import groups, organizations
-from app.governance.entitlements import Decision, EntitlementService
+from app.directory.models import groups, organizations, principals
+from app.governance.decisions import Decision
+from app.governance.entitlements import EntitlementService
 from app.governance.jobs import JobStore
 from app.governance.mapping_versions import mapping_dict
 from app.governance.mappings import MappingService, NewMapping
@@ -23,8 +24,9 @@ from app.governance.models import WINDOWS, seats, spend_limits
 from app.governance.plan_conflicts import Conflict, ConflictCounter
 from app.governance.plan_rows import Applicant, Caps, PlanRow, Totals, hash_of, served, totals_of
 from app.governance.policy import load_policy
+from app.governance.removal_guard import HOLDING
 from app.governance.resolver import GroupMapping, Policy
-from app.governance.seat_pool import HOLDING, SeatPool
+from app.governance.seat_pool import SeatPool
 
 _FEE = select(organizations.c.seat_fee_nanousd).where(organizations.c.org_id == ORG_ID)
 _ROLE_LIMITS = select(spend_limits).where(
@@ -34,7 +36,13 @@ _LIVING_GROUPS = select(groups.c.id).where(
     groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"), groups.c.deleted_at.is_(None)
 )
 _WAITING = (
-    select(seats.c.user_id, seats.c.role_id, seats.c.since, seats.c.waiting_rank)
+    select(seats.c.user_id, seats.c.role_id, seats.c.since, seats.c.waiting_rank, principals.c.suspension)
+    .select_from(
+        seats.join(
+            principals,
+            and_(principals.c.org_id == seats.c.org_id, principals.c.user_id == seats.c.user_id),
+        )
+    )
     .where(seats.c.org_id == ORG_ID, seats.c.state == "waitlisted")
     .order_by(seats.c.waiting_rank, seats.c.since, seats.c.user_id)
     .limit(bindparam("count"))
@@ -110,7 +118,8 @@ class PlanService:
             for decision in decisions:
                 draft.add(decision)
         pool = self._pool.hold() if lock else self._pool.current()
-        places = None if pool.quantity is None else pool.quantity - pool.assigned + draft.freed
+        taken = pool.assigned + pool.kept - draft.freed
+        places = None if pool.quantity is None else max(0, pool.quantity - taken)
         rows = draft.rows(places, self._outsiders(places, draft.waiting, set(people)))
         proposal = [{**mapping_dict(mapping), "id": None} for mapping in after]
         return Plan(
@@ -123,7 +132,7 @@ class PlanService:
 
     def _outsiders(self, places: int | None, waiting: int, people: set[str]) -> Iterator[Row]:
         """Those of the waiting list about whom the order decides nothing, but who may get a place."""
-        count = self._pool.waiting() if places is None else max(0, places) + waiting
+        count = self._pool.waiting() if places is None else places + waiting
         for row in self._uow.execute(_WAITING, {"count": count}):
             if row.user_id not in people:
                 yield row
@@ -143,6 +152,7 @@ class _Draft:
         self._now = policy.moment
         self._rows: list[PlanRow] = []
         self._applicants: dict[str, tuple[Applicant, PlanRow]] = {}
+        self._suspended: set[str] = set()
         self.freed = 0
         # Those of the applicants who are on the waiting list already.
         self.waiting = 0
@@ -158,6 +168,8 @@ class _Draft:
             since = seat.since if seat is not None and state == "waitlisted" else self._now
             applicant = Applicant(entitlement.waiting_rank, since, row.user_id)
             self._applicants[row.user_id] = applicant, row
+            if decision.person.suspension is not None:
+                self._suspended.add(row.user_id)
             return
         self._settle(row)
 
@@ -167,9 +179,12 @@ class _Draft:
             row = self._row(outsider.user_id, "waitlisted", outsider.role_id, outsider.role_id)
             applicant = Applicant(outsider.waiting_rank, outsider.since, outsider.user_id)
             self._applicants[row.user_id] = applicant, row
+            if outsider.suspension is not None:
+                self._suspended.add(row.user_id)
         lucky = served((applicant for applicant, _ in self._applicants.values()), places)
         for _, row in self._applicants.values():
-            row.state_after = "assigned" if row.user_id in lucky else "waitlisted"
+            given = "suspended" if row.user_id in self._suspended else "assigned"
+            row.state_after = given if row.user_id in lucky else "waitlisted"
             self._settle(row)
         self._applicants.clear()
         return sorted(self._rows, key=lambda row: row.user_id)

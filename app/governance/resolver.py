@@ -68,7 +68,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What gives the seat: a mapped group, or an administrator (`manual`)."""
+    """What gives the seat: a mapped group, an administrator (`manual`), or a loss that is `held`."""
 
     type: str
     role_id: str
@@ -149,15 +149,21 @@ class _Rights:
         return sorted(before.difference(left.surfaces, left.models or (), left.permissions))
 
 
-def resolve(policy: Policy, group_ids: frozenset[str], manual_role_id: str | None) -> Entitlement:
-    """The rights of an active person who is a direct member of `group_ids`.
+def resolve(
+    policy: Policy,
+    group_ids: frozenset[str],
+    manual_role_id: str | None,
+    held_role_id: str | None = None,
+) -> Entitlement:
+    """The rights of an active person who is a direct member of `group_ids`, or counts as one.
 
-    The role is that of the first matching mapping; a manual seat counts after all mappings. In mode
+    The role is that of the first matching mapping; a manual seat counts after all mappings, a role
+    whose loss is held before them. In mode
     `union` every matching role adds its surfaces (if it gives a seat), models and permissions; in
     mode `first` only the deciding one does. Denies of the roles that count win over what they allow,
     and what is left is cut to the organization's ceiling.
     """
-    matches = list(_matches(policy, group_ids, manual_role_id))
+    matches = list(_matches(policy, group_ids, manual_role_id, held_role_id))
     if not matches:
         return NOTHING
     first = matches[0]
@@ -184,7 +190,12 @@ def resolve(policy: Policy, group_ids: frozenset[str], manual_role_id: str | Non
     )
 
 
-def _matches(policy: Policy, group_ids: frozenset[str], manual_role_id: str | None) -> Iterable[_Match]:
+def _matches(
+    policy: Policy, group_ids: frozenset[str], manual_role_id: str | None, held_role_id: str | None
+) -> Iterable[_Match]:
+    if held_role_id is not None:
+        role = policy.roles[held_role_id]
+        yield _Match(Source("held", role.id), role, 0, gives_seat=role.seat)
     for mapping in policy.mappings:
         if mapping.group_id in group_ids and mapping.is_in_force(policy.moment):
             role = policy.roles[mapping.role_id]

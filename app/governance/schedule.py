@@ -11,9 +11,14 @@ from datetime import datetime
 from app.governance.resolver import Entitlement, GroupMapping, Policy, Reason, Source, resolve
 
 
-def entitle(policy: Policy, group_ids: frozenset[str], manual_role_id: str | None) -> Entitlement:
+def entitle(
+    policy: Policy,
+    group_ids: frozenset[str],
+    manual_role_id: str | None,
+    held_role_id: str | None = None,
+) -> Entitlement:
     """What `resolve` says as of the policy's moment, with `lapses_at` and the mappings out of their time."""
-    now = resolve(policy, group_ids, manual_role_id)
+    now = resolve(policy, group_ids, manual_role_id, held_role_id)
     timed = [mapping for mapping in policy.mappings if _has_times(mapping) and mapping.group_id in group_ids]
     if not timed:
         return now
@@ -21,7 +26,7 @@ def entitle(policy: Policy, group_ids: frozenset[str], manual_role_id: str | Non
         (
             moment
             for moment in _changes_after(policy.moment, timed)
-            if _loses(now, resolve(replace(policy, moment=moment), group_ids, manual_role_id))
+            if _loses(now, resolve(replace(policy, moment=moment), group_ids, manual_role_id, held_role_id))
         ),
         None,
     )

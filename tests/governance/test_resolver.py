@@ -157,7 +157,7 @@ def test_nobody_has_what_is_denied_or_above_the_ceiling(
 ) -> None:
     role = Role("r", "r", tuple(given_), tuple(given_), tuple(given_), denied, seat=True)
     rules = Policy(
-        "union", [GroupMapping("m", 1, "g1", "r", "provision")], {"r": role}, Ceiling(most, most, most)
+        "union", [GroupMapping("m", 1, "g1", "r", "provision")], {"r": role}, NOW, Ceiling(most, most, most)
     )
     found = resolve(rules, frozenset({"g1"}), None)
     for names in (found.surfaces, found.models or (), found.permissions):

@@ -40,7 +40,7 @@ def deliveries(acme: Organization) -> Deliveries:
 @pytest.fixture
 def worker(acme: Organization, deliveries: Deliveries) -> Worker:
     container: Container = acme.container
-    kinds = ("greeting", "user.deprovisioned")
+    kinds = ("greeting", "user.deprovisioned", "held_change.opened")
     table = {kind: deliveries.deliver if kind == "greeting" else lambda *_: None for kind in kinds}
     return Worker(container.begin, JOBS, table, container.heartbeat, lambda: deliveries.dead.append(1))
 
