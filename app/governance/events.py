@@ -30,6 +30,13 @@ class MappingsChanged(ObjectEvent):
     target_type = "org"
 
 
+class MappingsTimed(ObjectEvent):
+    """Mappings of these groups began or ended to count, because of the time alone."""
+
+    action = "group_mappings.timed"
+    target_type = "org"
+
+
 class SeatPoolChanged(ObjectEvent):
     action = "seat_pool.changed"
     target_type = "org"
@@ -77,6 +84,42 @@ class LimitIncreaseApproved(LimitEvent):
 
 class LimitIncreaseDenied(LimitEvent):
     action = "limit_increase.denied"
+
+
+class HeldChangeOpened(ObjectEvent):
+    action = "held_change.opened"
+    target_type = "held_change"
+
+
+class HeldChangeApproved(ObjectEvent):
+    action = "held_change.approved"
+    target_type = "held_change"
+
+
+class HeldChangeDiscarded(ObjectEvent):
+    action = "held_change.discarded"
+    target_type = "held_change"
+
+
+class HeldChangeEnded(ObjectEvent):
+    """Nothing of it was left: everybody has come back or has left for good."""
+
+    action = "held_change.ended"
+    target_type = "held_change"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleHeld(Event):
+    """Something of these people is held; `data` says what and in which change."""
+
+    user_ids: tuple[str, ...]
+    data: Mapping[str, Any]
+
+    action: ClassVar[str] = "held_change.person_held"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        for user_id in self.user_ids:
+            yield AuditEntry(self.action, "user", user_id, self.data)
 
 
 @dataclass(frozen=True, slots=True)
