@@ -23,7 +23,7 @@ HOST = "idp.example"
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        port = self.server.server_address[1]
+        _, port = self.connection.getsockname()
         redirects = {
             "/moved": "/metadata",
             "/elsewhere": "https://other.example/metadata",
