@@ -19,6 +19,8 @@ from app.selftest.player import Player
 from app.selftest.steps import Result, Step
 
 SCRIPTS: dict[str, tuple[Step, ...]] = {"okta": okta.STEPS, "entra": entra.STEPS}
+# Okta's name decides what it is shown; Entra's decides nothing.
+USER_AGENTS = {"okta": "Okta SCIM Client 1.0.0", "entra": "usher-selftest"}
 # Should the command die before it revokes the token, the token dies soon after.
 TOKEN_LIFE = timedelta(hours=1)
 EXIT_FAILED = 1
@@ -40,7 +42,8 @@ def selftest(vendor: str, org: str, base_url: str | None, *, json_: bool) -> Non
     results: list[Result] = []
     left: list[str] = []
     with _temporary_token(org) as (token, guid):
-        player = Player(Service(root), token, run=f"usher-selftest-{guid[-12:]}", guid=guid)
+        service = Service(root, USER_AGENTS[vendor])
+        player = Player(service, token, run=f"usher-selftest-{guid[-12:]}", guid=guid)
         player.greet()
         try:
             for result in player.play(SCRIPTS[vendor]):

@@ -9,7 +9,10 @@ from flask import Response, request
 from app.core.errors import ForbiddenError, NotFoundError
 from app.core.urls import PublicUrls
 from app.scim.protocol import discovery, messages
+from app.scim.protocol.constants import ROLE
 from app.scim.protocol.registry import Registry
+from app.scim.protocol.tolerances import Tolerances
+from app.scim.protocol.tolerated_requests import roles_as_entitlements
 from app.scim.routes import route, send_json
 from app.web.context import service
 
@@ -22,7 +25,10 @@ def get_service_provider_config() -> Response:
 
 @route("/ResourceTypes", "GET")
 def list_resource_types() -> Response:
-    return _list(discovery.resource_types(service(Registry), _base_url()))
+    types = discovery.resource_types(service(Registry), _base_url())
+    if not _is_shown_roles():
+        types = [type_ for type_ in types if type_["schema"] != ROLE]
+    return _list(types)
 
 
 @route("/ResourceTypes/<name>", "GET")
@@ -38,6 +44,11 @@ def list_schemas() -> Response:
 @route("/Schemas/<urn>", "GET")
 def get_schema(urn: str) -> Response:
     return _one(discovery.schemas(service(Registry), _base_url()), urn)
+
+
+def _is_shown_roles() -> bool:
+    agent = request.headers.get("User-Agent", "")
+    return roles_as_entitlements(agent) and service(Tolerances).allow(roles_as_entitlements)
 
 
 def _base_url() -> str:

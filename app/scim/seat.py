@@ -107,13 +107,24 @@ class Seat:
 
 
 def with_seat(attributes: str, base_url: str, seat: Seat | None) -> str:
-    """Stored attributes with the extension and its URN in `schemas`; who never had a seat shows neither.
+    """Stored attributes with the extension and its URN in `schemas`.
 
-    Only this one key can stand before a list in the stored text, because text inside a value has its
-    quotation marks escaped; and no URN holds a bracket.
+    Of who never had a seat it is empty, which is as good as none (RFC 7643 section 2.5), so the URN is not
+    listed; but it is there, because a client that writes it must find what it wrote: nothing. Only this one
+    key can stand before a list in the stored text, because text inside a value has its quotation marks
+    escaped; and no URN holds a bracket.
     """
     if seat is None:
-        return attributes
+        return f'{attributes[:-1]},"{SEAT}":{{}}}}'
+    text = json.dumps(_shown(seat, base_url), ensure_ascii=False, separators=(",", ":"))
+    start, schemas, end = attributes.partition('"schemas":[')
+    if schemas:
+        listed, bracket, rest = end.partition("]")
+        attributes = f'{start}{schemas}{listed},"{SEAT}"{bracket}{rest}'
+    return f'{attributes[:-1]},"{SEAT}":{text}}}'
+
+
+def _shown(seat: Seat, base_url: str) -> dict[str, Any]:
     shown: dict[str, Any] = {"state": seat.state}
     if seat.role_id is not None:
         shown["role"] = {"value": seat.role_id, "$ref": f"{base_url}/Roles/{seat.role_id}"}
@@ -121,9 +132,4 @@ def with_seat(attributes: str, base_url: str, seat: Seat | None) -> str:
             shown["role"]["display"] = seat.role_name
     if seat.usable_surfaces:
         shown["surfaces"] = seat.usable_surfaces
-    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
-    start, schemas, end = attributes.partition('"schemas":[')
-    if schemas:
-        listed, bracket, rest = end.partition("]")
-        attributes = f'{start}{schemas}{listed},"{SEAT}"{bracket}{rest}'
-    return f'{attributes[:-1]},"{SEAT}":{text}}}'
+    return shown

@@ -33,11 +33,17 @@ class UserReader(ResourceReader):
         return user
 
     def attributes(self, stored: Stored | Row) -> str:
-        """Who was just written shows no seat: a new person has none, of others `written` knows it."""
+        """The seat of who was just written is for `created` and `written` to add."""
         text = super().attributes(stored)
         if stored.manager_id is not None and stored.manager_name is not None:
             text = with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
         return text if isinstance(stored, Stored) else with_seat(text, self._base_url, Seat.of(stored))
+
+    def created(self, stored: Stored, projection: Projection) -> Answer:
+        """The answer to a create: nobody has a seat or is in a group before they exist."""
+        text = with_seat(self.attributes(stored), self._base_url, None)
+        related = "[]" if self.joins(projection) else None
+        return render(stored, text, self._base_url, projection, related)
 
     def written(self, stored: Stored, user: Row, projection: Projection) -> Answer:
         """The answer to a change of a loaded user whose events have taken effect."""
@@ -86,8 +92,7 @@ class UserResources:
         stored = self._directory.create(attributes, active=active)
         self._trace.user_id = stored.id
         self._trace.changed.update(attributes, {"active"})
-        # Nobody is in a group before they exist.
-        return self._reader.answer(stored, projection, "[]")
+        return self._reader.created(stored, projection)
 
     def replace(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""

@@ -31,8 +31,9 @@ class Answer:
 class Service:
     """The SCIM root of a running service, such as `https://usher.example.com/scim/v2`."""
 
-    def __init__(self, root: str, sleep: Sleep = time.sleep) -> None:
+    def __init__(self, root: str, user_agent: str, sleep: Sleep = time.sleep) -> None:
         self._root = urlsplit(root)
+        self._user_agent = user_agent
         self._sleep = sleep
         self.url = root
 
@@ -41,7 +42,11 @@ class Service:
 
         Raises `UnavailableError` when nobody answers.
         """
-        headers = {"Authorization": authorization, "Accept": "application/scim+json, application/json"}
+        headers = {
+            "Authorization": authorization,
+            "Accept": "application/scim+json, application/json",
+            "User-Agent": self._user_agent,
+        }
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = content_type

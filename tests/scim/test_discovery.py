@@ -69,14 +69,13 @@ def test_the_config_always_has_every_block(acme: Organization) -> None:
     assert config["meta"]["location"].endswith("/scim/v2/ServiceProviderConfig")
 
 
-@pytest.mark.scim("rfc/45", "okta/entitlements")
+@pytest.mark.scim("rfc/45")
 def test_user_is_the_first_resource_type(acme: Organization) -> None:
-    user, group, role = listed(acme.scim, "/ResourceTypes")["Resources"]
+    user, group = listed(acme.scim, "/ResourceTypes")["Resources"]
     assert user["schemas"] == [RESOURCE_TYPE]
     assert (user["id"], user["endpoint"], user["schema"]) == ("User", "/Users", USER)
     assert user["schemaExtensions"] == [{"schema": urn, "required": False} for urn in (ENTERPRISE_USER, SEAT)]
     assert (group["id"], group["endpoint"], group["schema"]) == ("Group", "/Groups", GROUP)
-    assert (role["id"], role["endpoint"], role["schema"]) == ("Role", "/Roles", ROLE)
 
 
 @pytest.mark.scim("rfc/47", "entra/schemas", "okta/entitlements")

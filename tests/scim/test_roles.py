@@ -8,11 +8,13 @@ from app.scim.protocol.constants import ROLE
 from tests.scim.answers import listed, ok, refused
 from tests.support.cast import Organization
 
+OKTA = {"User-Agent": "Okta SCIM Client 1.0.0"}
+
 
 @pytest.mark.scim("okta/entitlements")
 def test_okta_finds_the_roles_by_the_resource_types(acme: Organization) -> None:
     acme.api.post("/roles", {"name": "engineer"})
-    types = listed(acme.scim, "/ResourceTypes")["Resources"]
+    types = ok(acme.scim.get("/ResourceTypes", headers=OKTA))["Resources"]
     (endpoint,) = [type_["endpoint"] for type_ in types if type_["schema"] == ROLE]
     roles = listed(acme.scim, endpoint)["Resources"]
     names = {role["displayName"]: role for role in roles}
@@ -22,6 +24,12 @@ def test_okta_finds_the_roles_by_the_resource_types(acme: Organization) -> None:
     assert f"role_{engineer['id']}" == acme.role_id("engineer")
     assert ok(acme.scim.get(f"{endpoint}/{engineer['id']}")) == engineer
     assert engineer["meta"]["location"].endswith(f"/scim/v2/Roles/{engineer['id']}")
+
+
+def test_who_is_not_okta_is_shown_no_type_that_nobody_can_create(acme: Organization) -> None:
+    types = listed(acme.scim, "/ResourceTypes")["Resources"]
+    assert [type_["name"] for type_ in types] == ["User", "Group"]
+    assert ok(acme.scim.get("/ResourceTypes/Role"))["schema"] == ROLE
 
 
 def test_roles_come_in_pages_by_index_and_by_cursor(acme: Organization) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.ids import edge_id
-from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, USER
+from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, SEAT, USER
 from tests.scim.answers import found, groups_of, listed, member_count, members, ok, refused, user
 from tests.support.cast import Organization, json_of
 from tests.support.fakes import FakeClock
@@ -151,13 +151,13 @@ def test_projection_shows_what_was_asked_and_always_id_and_schemas(
 ) -> None:
     path = f"/Users/{create(acme)}"
     body = ok(acme.scim.get(f"{path}?{query}"))
-    assert body.keys() - {"groups"} == names | {"id", "schemas"}
+    assert body.keys() - {"groups", SEAT} == names | {"id", "schemas"}
     assert body.get("name", {}).keys() <= {"givenName"} or "excluded" in query
     assert ok(acme.scim.get(f"/Users?{query}"))["Resources"] == [body]
     assert ok(acme.scim.put(f"{path}?{query}", ANNA)) == body
     title = {"op": "add", "path": "nickName", "value": "Annie"}
     patched = ok(acme.scim.patch(f"{path}?{query}", {"Operations": [title]}))
-    assert patched.keys() - {"nickName", "groups"} == names | {"id", "schemas"}
+    assert patched.keys() - {"nickName", "groups", SEAT} == names | {"id", "schemas"}
 
 
 @pytest.mark.scim("rfc/29")

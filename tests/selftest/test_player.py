@@ -40,7 +40,12 @@ def served(application: Any) -> Iterator[str]:
 def player(organization: Organization, root: str, **options: Any) -> Player:
     assert organization.scim.token is not None
     guid = str(uuid.uuid4())
-    return Player(Service(root, **options), organization.scim.token, f"usher-selftest-{guid[-12:]}", guid)
+    return Player(
+        Service(root, "Okta SCIM Client 1.0.0", **options),
+        organization.scim.token,
+        f"usher-selftest-{guid[-12:]}",
+        guid,
+    )
 
 
 def play(organization: Organization, root: str, steps: tuple[Step, ...]) -> list[Result]:
@@ -181,7 +186,7 @@ def test_a_limited_rate_is_waited_out_as_told(acme: Organization) -> None:
 
 def test_a_token_of_another_database_is_told_apart_from_a_fault(acme: Organization) -> None:
     with served(acme.app) as root, pytest.raises(UnavailableError, match="USHER_DATABASE_URL"):
-        Player(Service(root), "usher_scim_elsewhere", "run", "guid").greet()
+        Player(Service(root, "usher-selftest"), "usher_scim_elsewhere", "run", "guid").greet()
 
 
 def test_nobody_at_the_address_is_a_sentence(acme: Organization) -> None:

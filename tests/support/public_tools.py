@@ -28,8 +28,6 @@ SCIM_SANITY = Tool(
     3,
     "resource types for agents, which are not offered",
 )
-# scim2-tester adds to and replaces each extension as a whole, but the Seat is there to be read.
-SEAT_CHECKS = 2
 # Okta's test and Microsoft's Validator run at their vendors; `usher selftest` plays them.
 SELFTEST_REQUESTS = {"okta": 38, "entra": 85}
 
@@ -48,8 +46,6 @@ def render() -> str:
         [
             *lines,
             "",
-            "scim2-tester runs for users and groups, because roles are there to be read; its",
-            f"{SEAT_CHECKS} checks that write the Seat extension, which is read-only, are set aside.",
             "scim-sanity runs in its strict mode. It waits for the group in the answer to a PATCH and for",
             "members that are nobody to be left out, which [`auto`](scim-tolerances.md) does not do.",
             "Okta's test and Microsoft's Validator run at their vendors; `usher selftest` plays them from",

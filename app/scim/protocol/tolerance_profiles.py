@@ -31,6 +31,7 @@ from app.scim.protocol.tolerated_requests import (
     group_patch_body,
     object_as_its_value,
     remove_by_value_list,
+    roles_as_entitlements,
     unknown_members_dropped,
     unquoted_version,
 )
@@ -76,6 +77,7 @@ TOLERANCES: Final[tuple[Tolerance, ...]] = (
     remove_by_value_list,
     create_on_no_match,
     bare_token,
+    roles_as_entitlements,
     unquoted_version,
     group_patch_body,
     unknown_members_dropped,

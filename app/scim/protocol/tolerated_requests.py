@@ -78,6 +78,19 @@ def bare_token(scheme: str) -> bool:
 
 
 @tolerance(
+    "Okta",
+    strict="/ResourceTypes lists users and groups only",
+    pinned_by="test_okta_finds_the_roles_by_the_resource_types",
+)
+def roles_as_entitlements(user_agent: str) -> bool:
+    """Okta takes each type in /ResourceTypes besides users and groups for entitlements that it may give.
+
+    Everybody else takes a listed type for one whose resources they may create, and roles are read-only.
+    """
+    return user_agent.startswith("Okta SCIM Client")
+
+
+@tolerance(
     "Azure gateways, hand-written clients",
     strict="412 for If-Match; If-None-Match finds no match",
     pinned_by="test_an_entity_tag_matches_weakly",
