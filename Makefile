@@ -44,6 +44,10 @@ bench: .venv/dev.stamp ## Measure against the bare-stack yardstick (needs wrk)
 bench-scale: .venv/dev.stamp ## Measure 100,000 users beside 1,000, large groups, an import (needs wrk)
 	@$(BIN)/python -m bench.scale
 
+.PHONY: bench-spend
+bench-spend: .venv/dev.stamp ## Measure authorizing and settling beside the yardstick (needs wrk)
+	@$(BIN)/python -m bench.spend
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
+from app.cli_spend import spend
 from app.core.errors import UsherError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.names import SLUG
@@ -65,6 +66,7 @@ cli.add_command(serve)
 cli.add_command(worker)
 cli.add_command(scim)
 cli.add_command(selftest)
+cli.add_command(spend)
 
 
 @cli.group()

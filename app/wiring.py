@@ -32,6 +32,7 @@ from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.directory.credential_expiry import CredentialExpiry
 from app.governance.entitlements import EntitlementService
+from app.governance.events import EntitlementsChanged
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.roles import RoleService
@@ -43,6 +44,9 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.spend.notices import THRESHOLD_REACHED
+from app.spend.prices import PriceBook
+from app.spend.reservations import Reservations
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -146,11 +150,17 @@ class Services:
 
 Handler = Callable[[Services, Any], None]
 DEPROVISIONED = "user.deprovisioned"
+# After these nobody can spend, so what runs can only come to its end.
+ENDING_SEATS = ("seat.released", "seat.suspended")
 
 
 def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
     services.get(SeatPool).open()
     services.get(RoleService).create_built_in()
+
+
+def _open_price_book(services: Services, _event: directory.OrganizationCreated) -> None:
+    services.get(PriceBook).open()
 
 
 def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
@@ -171,6 +181,16 @@ def _decide_members(services: Services, event: directory.MembersChanged) -> None
         services.get(EntitlementService).refresh((*event.added, *event.removed))
 
 
+def _close_reservations(services: Services, event: directory.AccessEvent) -> None:
+    services.get(Reservations).close([event.id])
+
+
+def _close_reservations_of_seatless(services: Services, event: EntitlementsChanged) -> None:
+    gone = [change.user_id for change in event.changes if change.action in ENDING_SEATS]
+    if gone:
+        services.get(Reservations).close(gone)
+
+
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
     services.get(Outbox).put(DEPROVISIONED, {"user_id": event.id, "cause": event.action})
 
@@ -178,12 +198,13 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # In each row the handlers run in order, inside the transaction of the event and before its commit.
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
-    directory.OrganizationCreated: (_set_up_governance,),
+    directory.OrganizationCreated: (_set_up_governance, _open_price_book),
     directory.OrganizationUpdated: (_decide_everybody,),
-    directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (_close_reservations, _withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (_close_reservations, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
     directory.MembersChanged: (_decide_members,),
+    EntitlementsChanged: (_close_reservations_of_seatless,),
 }
 
 
@@ -191,15 +212,20 @@ def _hand_over(services: Services, _payload: Mapping[str, Any]) -> None:
     services.get(SeatPool).hand_over()
 
 
+# Standard output is where an operator's log shipper picks outgoing events up.
 def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
-    # Standard output is where an operator's log shipper picks outgoing events up.
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
+
+
+def _publish_threshold(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().info(THRESHOLD_REACHED, org_id=services.uow.org_id, **payload)
 
 
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HAND_OVER: _hand_over,
     DEPROVISIONED: _publish_deprovision,
+    THRESHOLD_REACHED: _publish_threshold,
 }
 
 
@@ -223,6 +249,11 @@ JOBS = (
         "idempotency.purge",
         is_due=lambda services: services.get(IdempotencyStore).has_old(),
         run=lambda services: services.get(IdempotencyStore).purge(),
+    ),
+    Job(
+        "reservations.expire",
+        is_due=lambda services: services.get(Reservations).has_expired(),
+        run=lambda services: services.get(Reservations).expire(),
     ),
     Job(
         "scim_requests.purge",

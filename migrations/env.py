@@ -12,9 +12,10 @@ from app.directory import models as _directory
 from app.governance import models as _governance
 from app.scim import models as _scim
 from app.settings import Settings
+from app.spend import models as _spend
 
 # The models register their tables by being imported.
-MODELS = (_api, _audit, _directory, _governance, _scim)
+MODELS = (_api, _audit, _directory, _governance, _scim, _spend)
 
 LOCK_TIMEOUT = "4s"
 

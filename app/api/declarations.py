@@ -35,6 +35,8 @@ class Endpoint:
     other_media_type: str | None
     # A GET that also writes.
     writes: bool
+    # Refusals beside the usual ones: status and why.
+    refusals: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -69,6 +71,7 @@ class Endpoints:
         headers: Mapping[str, str] | None = None,
         other_media_type: str | None = None,
         writes: bool = False,
+        refusals: Mapping[str, str] | None = None,
     ) -> Callable[[View], View]:
         """Declare a view. It is called with the bare ids of its path and, where a schema is given,
         with `body` and `query` as loaded; what it returns is dumped by `answer`.
@@ -89,6 +92,7 @@ class Endpoints:
                     headers=headers or {},
                     other_media_type=other_media_type,
                     writes=writes,
+                    refusals=refusals or {},
                 )
             )
             return view

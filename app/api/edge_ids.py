@@ -18,6 +18,8 @@ EVENT = "evt"
 SCIM_REQUEST = "scimreq"
 SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
+AUTHORIZATION = "auth"
+PRICE = "price"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -30,6 +32,8 @@ PATH_IDS = {
     "scim_request_id": SCIM_REQUEST,
     "spend_limit_id": SPEND_LIMIT,
     "limit_increase_id": LIMIT_INCREASE,
+    "authorization_id": AUTHORIZATION,
+    "price_id": PRICE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -40,6 +44,7 @@ _LOGGED = {
     "org": ("organization", ORGANIZATION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
+    "price": ("price", PRICE),
 }
 
 

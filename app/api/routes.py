@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
+from app.api.routes_authorizations import authorizations
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_groups import groups
@@ -14,6 +15,7 @@ from app.api.routes_increases import increases
 from app.api.routes_limits import limits
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
+from app.api.routes_prices import prices
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
@@ -43,6 +45,8 @@ RESOURCES = (
     seats,
     limits,
     increases,
+    authorizations,
+    prices,
     audit,
     scim_requests,
     credentials,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_limits"
-down_revision = "20261126_other_emails"
+down_revision = "20261127_organization_settings"
 branch_labels = None
 depends_on = None
 

@@ -20,7 +20,8 @@ ALLOWED = {
     "web": {"core"},
     "scim": {"core", "directory", "audit", "scim/protocol"},
     "governance": {"core", "directory", "audit"},
-    "api": {"core", "directory", "audit", "governance", "scim"},
+    "spend": {"core", "directory", "audit", "governance"},
+    "api": {"core", "directory", "audit", "governance", "scim", "spend"},
     "selftest": {"core"},
 }
 # What is wired together and what commands use.
@@ -34,6 +35,7 @@ OUTERMOST = {
     "cli_scim",
     "cli_serve",
     "cli_session",
+    "cli_spend",
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
 

@@ -33,6 +33,7 @@ BODIES = {
     ("PATCH", "/api/v1/scim_tokens/<scim_token_id>"): {"tolerances": "strict"},
     ("POST", "/api/v1/limit_increases/<limit_increase_id>/approve"): {"amount_usd": "1000000"},
     ("POST", "/api/v1/limit_increases/<limit_increase_id>/deny"): {},
+    ("POST", "/api/v1/authorizations/<authorization_id>/settle"): {"cost_usd": "1"},
     ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
 }
 
@@ -53,6 +54,7 @@ class Victim:
         person = edge_id("user", self.user_id)
         scope = {"type": "user", "id": person}
         limit = {"scope": scope, "window": "daily", "amount_usd": "5"}
+        call = {"user": {"id": person}, "surface": "code", "model": "claude-opus-5-5", "max_cost_usd": "1"}
         wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
@@ -68,6 +70,8 @@ class Victim:
             "scim_request_id": traces[0]["id"],
             "spend_limit_id": json_of(api.post("/spend_limits", limit))["id"],
             "limit_increase_id": json_of(api.post("/limit_increases", wish))["id"],
+            "authorization_id": json_of(api.post("/authorizations", call))["id"],
+            "price_id": json_of(api.get("/prices"))["data"][0]["id"],
         }
 
     def path(self, rule: str) -> str:
@@ -82,7 +86,7 @@ class Victim:
         """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
         organization = self.organization
         api = ["/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization"]
-        api += ["/spend_limits", "/limit_increases"]
+        api += ["/spend_limits", "/limit_increases", f"/authorizations/{self.ids['authorization_id']}"]
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
 
