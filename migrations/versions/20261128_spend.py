@@ -166,7 +166,7 @@ CREATE FUNCTION spend_end(
 ) {RETURNED} AS $$
 #variable_conflict use_column
 DECLARE
-    held reservations%ROWTYPE;
+    held record;
     one record;
     levels integer[] := '{{}}';
     before integer[] := '{{}}';

@@ -53,7 +53,7 @@ def test_each_class_of_tokens_has_its_public_price(
 def test_a_mixed_call_costs_the_sum_of_its_classes() -> None:
     usage = Usage(1_234, 567, 89_012, 3_456, 78)
     # 1234*3000 + 567*15000 + 89012*300 + 3456*3750 + 78*6000 nano-dollars.
-    assert cost_nanousd(price("claude-sonnet-4-6"), usage, batch=False) == 52_339_600
+    assert cost_nanousd(price("claude-sonnet-4-6"), usage, batch=False) == 52_338_600
 
 
 def test_a_tier_prices_the_whole_prompt_cached_tokens_included() -> None:

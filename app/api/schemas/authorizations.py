@@ -27,14 +27,7 @@ def _tokens(**options: Any) -> fields.Integer:
 
 
 def _text() -> fields.String:
-    return fields.String(
-        load_default=None, allow_none=True, validate=[validate.Length(1, MAX_TEXT_LENGTH), _no_nul]
-    )
-
-
-def _no_nul(text: str) -> None:
-    if "\x00" in text:
-        raise ValidationError("NUL cannot be stored.")
+    return fields.String(load_default=None, allow_none=True, validate=validate.Length(1, MAX_TEXT_LENGTH))
 
 
 def _bounded(nanousd: int) -> None:
@@ -44,7 +37,7 @@ def _bounded(nanousd: int) -> None:
 
 class Spender(Schema):
     id = EdgeId(edge_ids.USER)
-    user_name = fields.String(validate=[validate.Length(1, MAX_USER_NAME_LENGTH), _no_nul])
+    user_name = fields.String(validate=validate.Length(1, MAX_USER_NAME_LENGTH))
 
     @validates_schema
     def _is_named_once(self, data: dict[str, Any], **_: object) -> None:
@@ -60,7 +53,7 @@ class TokenEstimate(Schema):
 class NewAuthorization(Schema):
     user = fields.Nested(Spender, required=True)
     surface = fields.String(required=True, validate=validate.OneOf(SURFACES))
-    model = fields.String(required=True, validate=[validate.Length(1, MAX_TEXT_LENGTH), _no_nul])
+    model = fields.String(required=True, validate=validate.Length(1, MAX_TEXT_LENGTH))
     estimate = fields.Nested(TokenEstimate)
     max_cost_usd = Usd(validate=_bounded)
     repository = _text()
