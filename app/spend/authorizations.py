@@ -30,9 +30,9 @@ from app.spend.requests import Call, Granted, Used
 HELD_FOR = timedelta(minutes=15)
 # How often a person who changes meanwhile is looked at again.
 _LOOKS = 3
-# The windows in which somebody's or the organization's spending is always counted, limit or not, so that
-# a limit set in the middle of one knows what was spent before it.
-_ALWAYS = ("daily", "weekly", "monthly")
+# The windows in which spending is always counted, limit or not, so that a limit set in the middle of one
+# knows what was spent before it. Of the organization's just one: everybody's calls meet there.
+_ALWAYS = {"user": ("daily", "weekly", "monthly"), "organization": ("monthly",)}
 
 
 class SpendLimitReachedError(PaymentRequiredError):
@@ -128,14 +128,16 @@ class AuthorizationService:
         own = [("user", row.principal_id, window) for window in WINDOWS]
         groups = [key for key in by_key if key[0] == "group"]
         everybody = [("organization", self._uow.org_id, window) for window in WINDOWS]
-        ends = {window: window_end(window, now, row.zone) for window in WINDOWS}
         wanted = []
         for key in (*own, *groups, *everybody):
             cap = by_key.get(key)
-            limit = None if cap is None else cap.amount_nanousd
-            is_hard = cap is not None and cap.mode == "hard"
-            must_open = cap is not None or key[2] in _ALWAYS
-            wanted.append(Wanted(*key, ends[key[2]], limit, is_hard, must_open))
+            must_open = cap is not None or key[2] in _ALWAYS.get(key[0], ())
+            # Somebody's windows move while they are open, also after their limit is gone.
+            if must_open or key[0] == "user":
+                limit = None if cap is None else cap.amount_nanousd
+                is_hard = cap is not None and cap.mode == "hard"
+                ends_at = window_end(key[2], now, row.zone)
+                wanted.append(Wanted(*key, ends_at, limit, is_hard, must_open))
         return wanted
 
     def _columns(self, call: Call, spender: Spender, estimate: Estimate, priced_as: str) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def test_a_limit_set_in_the_middle_of_a_window_knows_what_was_spent_before(till:
     ada, _ = till.hire()
     till.settle(till.allowed(ada), cost_usd="0.02")
     till.limit("user", ada, "0.04")
-    till.limit_everybody("0.04", window="weekly")
+    till.limit_everybody("0.04")
     assert [row["settled_usd"] for row in till.effective(ada)] == ["0.02", "0.02"]
     till.refused(402, "spend_limit_reached", ada)
 
