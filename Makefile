@@ -52,6 +52,10 @@ bench-scale: .venv/dev.stamp ## Measure 100,000 users beside 1,000, large groups
 bench-governance: .venv/dev.stamp ## Measure new mapping orders over 50,000 people beside other requests
 	@$(BIN)/python -m bench.governance
 
+.PHONY: bench-spend
+bench-spend: .venv/dev.stamp ## Measure authorizing and settling beside the yardstick (needs wrk)
+	@$(BIN)/python -m bench.spend
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

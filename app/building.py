@@ -14,6 +14,7 @@ from app.building_sign_in import SIGN_IN
 from app.core.cursors import Cursors
 from app.core.rate_limit import ApiRate, ScimRate, SignInRate
 from app.core.readiness import Readiness
+from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory.credential_expiry import CredentialExpiry
 from app.directory.credentials import CredentialService
@@ -54,6 +55,15 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.spend.authorizations import AuthorizationService
+from app.spend.check import SpendCheck
+from app.spend.estimates import Estimator
+from app.spend.postgresql import PostgresqlPostings
+from app.spend.postings import Postings
+from app.spend.prices import PriceBook
+from app.spend.reservations import Reservations
+from app.spend.sqlite import SqlitePostings
+from app.spend.standing import CounterReader
 from app.sso.break_glass import BreakGlass
 from app.sso.connections import ConnectionService
 from app.sso.discovery import Discovery
@@ -71,6 +81,10 @@ if TYPE_CHECKING:
     from app.wiring import Services
 
 
+POSTINGS: Mapping[str, Callable[[UnitOfWork], Postings]] = {
+    "postgresql": PostgresqlPostings,
+    "sqlite": SqlitePostings,
+}
 BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     # core
     Cursors: lambda s: s.container.cursors,
@@ -118,7 +132,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.uow, s.get(MappingService), s.get(EntitlementService), s.get(SeatPool), s.get(JobStore)
     ),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
-    LimitService: lambda s: LimitService(s.uow, s.get(DirectoryQueries), s.get(OrganizationService)),
+    LimitService: lambda s: LimitService(
+        s.uow, s.get(DirectoryQueries), s.get(OrganizationService), s.get(CounterReader)
+    ),
     LimitIncreaseService: lambda s: LimitIncreaseService(s.uow, s.get(DirectoryQueries), s.get(LimitService)),
     ExplainService: lambda s: ExplainService(
         s.uow,
@@ -130,6 +146,20 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     TimelineService: lambda s: TimelineService(s.uow),
     DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),
     Reconciliation: lambda s: Reconciliation(s.uow, s.get(DriftService), s.get(Outbox)),
+    # spend
+    CounterReader: lambda s: CounterReader(s.uow),
+    PriceBook: lambda s: PriceBook(s.uow),
+    AuthorizationService: lambda s: AuthorizationService(
+        s.uow,
+        POSTINGS[s.uow.dialect](s.uow),
+        s.get(LimitService),
+        s.get(PriceBook),
+        Estimator(s.uow, s.get(CounterReader)),
+    ),
+    Reservations: lambda s: Reservations(
+        s.uow, POSTINGS[s.uow.dialect](s.uow), s.get(PriceBook), s.get(Outbox)
+    ),
+    SpendCheck: lambda s: SpendCheck(s.uow),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

@@ -21,6 +21,7 @@ from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
+from app.cli_spend import spend
 from app.cli_sso import sso
 from app.cli_user import user
 from app.core.errors import UsherError
@@ -71,6 +72,7 @@ cli.add_command(domain)
 cli.add_command(selftest)
 cli.add_command(sso)
 cli.add_command(user)
+cli.add_command(spend)
 
 
 @cli.group()

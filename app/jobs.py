@@ -11,6 +11,7 @@ from app.governance.mappings import MappingService
 from app.governance.reconciliation import Reconciliation
 from app.governance.seat_pool import SeatPool
 from app.scim.trace_store import TraceStore
+from app.spend.reservations import Reservations
 from app.sso.domain_checks import DomainChecks
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
@@ -94,6 +95,11 @@ JOBS = (
         "sso.purge",
         is_due=lambda services: services.get(Leftovers).has_old(),
         run=lambda services: services.get(Leftovers).purge(),
+    ),
+    Job(
+        "reservations.expire",
+        is_due=lambda services: services.get(Reservations).has_expired(),
+        run=lambda services: services.get(Reservations).expire(),
     ),
     Job(
         "scim_requests.purge",

@@ -50,6 +50,7 @@ def _grant(owner_url: str, role: str) -> None:
         connection.execute(
             text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}")
         )
-        # Nobody who serves requests can unwrite the log.
+        # Nobody who serves requests can unwrite the log, or change what was spent or asked for it.
         connection.execute(text(f"REVOKE DELETE ON audit_events, audit_heads FROM {quoted}"))
+        connection.execute(text(f"REVOKE UPDATE, DELETE ON ledger_entries, prices FROM {quoted}"))
     engine.dispose()

@@ -54,6 +54,9 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.spend.notices import THRESHOLD_REACHED
+from app.spend.prices import PriceBook
+from app.spend.reservations import Reservations
 from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
@@ -171,12 +174,18 @@ class Services:
 
 Handler = Callable[[Services, Any], None]
 DEPROVISIONED = "user.deprovisioned"
+# After these nobody can spend, so what runs can only come to its end.
+ENDING_SEATS = ("seat.released", "seat.suspended")
 
 
 def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
     services.get(SeatPool).open()
     services.get(RoleService).create_built_in()
     services.get(MappingService).open()
+
+
+def _open_price_book(services: Services, _event: directory.OrganizationCreated) -> None:
+    services.get(PriceBook).open()
 
 
 def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
@@ -202,6 +211,16 @@ def _decide_members(services: Services, event: directory.MembersChanged) -> None
         services.get(EntitlementService).refresh_members(event.group_id, event.added, event.removed)
 
 
+def _close_reservations(services: Services, event: directory.AccessEvent) -> None:
+    services.get(Reservations).close([event.id])
+
+
+def _close_reservations_of_seatless(services: Services, event: governance.EntitlementsChanged) -> None:
+    gone = [change.user_id for change in event.changes if change.action in ENDING_SEATS]
+    if gone:
+        services.get(Reservations).close(gone)
+
+
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
     services.get(Outbox).put(DEPROVISIONED, {"user_id": event.id, "cause": event.action})
 
@@ -209,22 +228,22 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # In each row the handlers run in order, inside the transaction of the event and before its commit.
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
-    directory.OrganizationCreated: (_set_up_governance,),
+    directory.OrganizationCreated: (_set_up_governance, _open_price_book),
     directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
-    directory.UserDeactivated: (end_sessions, _withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (end_sessions, _withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (end_sessions, _close_reservations, _withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (end_sessions, _close_reservations, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
     directory.UserAdopted: (decide_adopted,),
     directory.MembersChanged: (_decide_members,),
-    governance.EntitlementsChanged: (end_sessions_of_seatless,),
+    governance.EntitlementsChanged: (end_sessions_of_seatless, _close_reservations_of_seatless),
     connection_events.ConnectionModeChanged: (end_sessions_of_connection,),
     connection_events.ConnectionDeleted: (end_sessions_of_connection,),
     sso.UserSignedIn: (decide_signed_in, note_sign_in),
 }
 
 
+# Standard output is where an operator's log shipper picks outgoing events up.
 def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
-    # Standard output is where an operator's log shipper picks outgoing events up.
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
 
 
@@ -237,11 +256,16 @@ def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None
     structlog.get_logger().warning("held_change.opened", org_id=services.uow.org_id, **payload)
 
 
+def _publish_threshold(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().info(THRESHOLD_REACHED, org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
     DRIFTED: _sound_alarm,
+    THRESHOLD_REACHED: _publish_threshold,
 }
 
 

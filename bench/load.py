@@ -92,7 +92,7 @@ class Generator:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"wrk failed: {done.stdout}{done.stderr}")
-        return _parse(done.stdout)
+        return parse(done.stdout)
 
 
 def require_wrk() -> None:
@@ -107,7 +107,8 @@ def _numbers(measured: Measured) -> tuple[float, float, float, int]:
     return measured.per_second, measured.p50_ms, measured.p99_ms, measured.requests
 
 
-def _parse(report: str) -> Measured:
+def parse(report: str) -> Measured:
+    """The numbers in wrk's report."""
     faults = re.findall(r"(?:Non-2xx or 3xx responses|Socket errors): .*", report)
     requests = int(_find(r"(\d+) requests in", report)[0])
     return Measured(

@@ -184,6 +184,10 @@ class Population:
             rows = [self._bare_row(id_, number) for number, id_ in enumerate(ids)]
             for batch in batches(rows):
                 connection.execute(insert(yardstick.users), batch)
+                counters = [
+                    {"org_id": row["org_id"], "id": row["id"], "spent": 0, "cap": 10**15} for row in batch
+                ]
+                connection.execute(insert(yardstick.counters), counters)
         engine.dispose()
 
     def _bare_row(self, id_: str, number: int) -> dict[str, str]:
@@ -215,9 +219,9 @@ class Population:
 
 def _row_security() -> Iterator[str]:
     mine = "org_id = nullif(current_setting('usher.org_id', true), '')::uuid"
-    for table in (yardstick.users.name, yardstick.audit.name):
+    for table in (yardstick.users.name, yardstick.audit.name, yardstick.counters.name):
         yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
         yield f"CREATE POLICY organization ON {table} USING ({mine}) WITH CHECK ({mine})"
     for table in yardstick.metadata.tables:
-        yield f"GRANT SELECT, INSERT ON {table} TO {APP}"
+        yield f"GRANT SELECT, INSERT, UPDATE ON {table} TO {APP}"

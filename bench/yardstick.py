@@ -1,6 +1,6 @@
 """The bare-stack yardstick: what Flask, granian, SQLAlchemy Core and the driver cost by themselves.
 
-Two routes with the same token check, the same restricted role and the same durability as Usher, and
+Three routes with the same token check, the same restricted role and the same durability as Usher, and
 nothing else: no JSON rules, no events, no log line. What Usher adds is the difference.
 """
 
@@ -19,6 +19,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     DateTime,
@@ -36,6 +37,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 
 from app.cli_serve import BACKLOG, THREADS
@@ -67,6 +69,14 @@ audit = Table(
     Column("user_id", ID, nullable=False),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
 )
+counters = Table(
+    "bare_counters",
+    metadata,
+    Column("org_id", ID, primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("cap", BigInteger, nullable=False),
+)
 _by_hash = tokens.c.hash == bindparam("hash")
 _enter = func.set_config("usher.org_id", cast(tokens.c.org_id, Text), True)
 _TOKEN = {
@@ -74,12 +84,21 @@ _TOKEN = {
     "postgresql": select(tokens.c.org_id, _enter).where(_by_hash),
 }
 _READ = select(users.c.document).where(users.c.org_id == bindparam("org_id"), users.c.id == bindparam("id"))
+_SPEND = (
+    update(counters)
+    .where(
+        counters.c.org_id == bindparam("org"),
+        counters.c.id == bindparam("row_id"),
+        counters.c.spent + 1 <= counters.c.cap,
+    )
+    .values(spent=counters.c.spent + 1)
+)
 _INSERT_USER = insert(users)
 _INSERT_AUDIT = insert(audit)
 
 
 def application() -> Flask:
-    """The yardstick itself; both routes together are what each of Usher's routes is held against."""
+    """The yardstick itself; its routes are what Usher's are held against."""
     engine = connect(os.environ["BENCH_DATABASE_URL"])
     writing = engine.execution_options(bench_write=True)
     token_statement = _TOKEN[engine.dialect.name]
@@ -110,6 +129,13 @@ def application() -> Flask:
             entry = {"org_id": org, "id": str(uuid_utils.uuid7()), "action": "user.created", "user_id": id_}
             connection.execute(_INSERT_AUDIT, {**entry, "occurred_at": datetime.now(UTC)})
         return Response(text, status=201, content_type="application/json")
+
+    @app.post("/spend/<id_>")
+    def spend(id_: str) -> Response:
+        request.get_data()
+        with writer, writing.begin() as connection:
+            done = connection.execute(_SPEND, {"org": org_id(connection), "row_id": id_})
+        return Response("{}", status=201 if done.rowcount else 402, content_type="application/json")
 
     return app
 

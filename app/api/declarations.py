@@ -37,6 +37,8 @@ class Endpoint:
     writes: bool
     # What a 202 answers, where the work may go on after the answer.
     accepted: Schema | None
+    # Refusals beside the usual ones: status and why.
+    refusals: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -79,6 +81,7 @@ class Endpoints:
         other_media_type: str | None = None,
         writes: bool | None = None,
         accepted: Schema | None = None,
+        refusals: Mapping[str, str] | None = None,
     ) -> Callable[[View], View]:
         """Declare a view. It is called with the bare ids of its path and, where a schema is given,
         with `body` and `query` as loaded; what it returns is dumped by `answer`. Only a GET does not
@@ -101,6 +104,7 @@ class Endpoints:
                     other_media_type=other_media_type,
                     writes=method != "GET" if writes is None else writes,
                     accepted=accepted,
+                    refusals=refusals or {},
                 )
             )
             return view

@@ -25,6 +25,8 @@ LOGIN_TRACE = "trace"
 SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
 HELD_CHANGE = "held"
+AUTHORIZATION = "auth"
+PRICE = "price"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -42,6 +44,8 @@ PATH_IDS = {
     "spend_limit_id": SPEND_LIMIT,
     "limit_increase_id": LIMIT_INCREASE,
     "held_change_id": HELD_CHANGE,
+    "authorization_id": AUTHORIZATION,
+    "price_id": PRICE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -56,6 +60,7 @@ _LOGGED = {
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
     "held_change": ("held_change", HELD_CHANGE),
+    "price": ("price", PRICE),
 }
 
 

@@ -126,7 +126,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _refusals(endpoint: Endpoint) -> dict[str, str]:
-    refusals = {"400": "The request is malformed; `detail` names each field and its fault."}
+    refusals = {
+        **endpoint.refusals,
+        "400": "The request is malformed; `detail` names each field and its fault.",
+    }
     if endpoint.scope is not None:
         refusals |= {
             "401": "No valid API key.",

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
+from app.api.routes_authorizations import authorizations
 from app.api.routes_break_glass import break_glass
 from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
@@ -22,6 +23,7 @@ from app.api.routes_login_traces import login_traces
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
 from app.api.routes_plans import plans
+from app.api.routes_prices import prices
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
@@ -56,6 +58,8 @@ RESOURCES = (
     held_changes,
     limits,
     increases,
+    authorizations,
+    prices,
     audit,
     scim_requests,
     domains,

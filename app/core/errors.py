@@ -2,10 +2,12 @@
 
 Services raise these; `app.web.error_rendering` turns them into the shape of the protocol that was
 spoken. An error knows its HTTP status, a stable `code`, a public sentence that says what is wrong
-and how to mend it, and private context for the log. It must not know any protocol's body.
+and how to mend it, public members that a program can act by, and private context for the log. It must
+not know any protocol's body.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class UsherError(Exception):
@@ -14,6 +16,7 @@ class UsherError(Exception):
     status = 500
     code = "internal_error"
     headers: Mapping[str, str] = {}
+    members: Mapping[str, Any] = {}
 
     def __init__(self, detail: str, *, code: str | None = None, **context: object) -> None:
         super().__init__(detail)
@@ -32,6 +35,11 @@ class UnauthenticatedError(UsherError):
     status = 401
     code = "unauthenticated"
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="usher"'}
+
+
+class PaymentRequiredError(UsherError):
+    status = 402
+    code = "payment_required"
 
 
 class ForbiddenError(UsherError):

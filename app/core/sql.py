@@ -64,6 +64,9 @@ class IdList(TypeDecorator[Sequence[str]]):
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
         return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
 
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str] | None:
+        return value if value is None or dialect.name == "postgresql" else list(json.loads(value))
+
 
 class _IsOneOf(FunctionElement[bool]):
     # Not typed as Boolean: SQLAlchemy would write `(… IN …) = 1` on SQLite, which no index answers.

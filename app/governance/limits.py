@@ -7,7 +7,7 @@ know what has been spent.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, union_all, update
 
@@ -72,7 +72,7 @@ _DELETE = delete(spend_limits).where(
 _LIMIT_COLUMNS = [spend_limits.c[name] for name in Limit.__dataclass_fields__]
 _of_scope = select(*_LIMIT_COLUMNS).where(spend_limits.c.org_id == ORG_ID)
 # One part for each kind of scope, because a database finds each by the index and none by an OR of them.
-IN_QUESTION = union_all(
+_IN_QUESTION = union_all(
     _of_scope.where(
         spend_limits.c.scope_type == "user", spend_limits.c.scope_id == bindparam("principal_id")
     ),
@@ -97,30 +97,61 @@ class Scope(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What is spent and reserved in the open window of a cap; `ends_at` is null when none is open."""
+
+    settled_nanousd: int
+    reserved_nanousd: int
+    ends_at: datetime | None
+
+
+class SpendReader(Protocol):
+    """Who knows what was spent; `app.building` says who that is."""
+
+    def standing(self, caps: Sequence[Cap]) -> Sequence[Standing]:
+        """One for each cap."""
+
+
+@dataclass(frozen=True, slots=True)
 class EffectiveLimit:
-    """One cap of one person; `resets_at` is null while no window is open.
+    """One cap of one person; `resets_at` is null while no window of five hours is open.
 
     The source is `deprovisioned` when the person may spend nothing at all.
     """
 
     cap: Cap
+    settled_nanousd: int
+    reserved_nanousd: int
     resets_at: datetime | None
 
 
 class LimitService:
     def __init__(
-        self, uow: UnitOfWork, directory: DirectoryQueries, organizations: OrganizationService
+        self,
+        uow: UnitOfWork,
+        directory: DirectoryQueries,
+        organizations: OrganizationService,
+        spend: SpendReader,
     ) -> None:
         self._uow = uow
         self._directory = directory
         self._organizations = organizations
+        self._spend = spend
 
     def effective(self, user_id: str) -> Sequence[EffectiveLimit]:
         """What holds for one living person; inactive or seatless people have four zeros."""
         person = self._directory.person(user_id)
         zone = self._organizations.current().zone
+        caps = self._caps_of(person)
         return [
-            EffectiveLimit(cap, resets_at(cap.window, self._uow.now, zone)) for cap in self._caps_of(person)
+            EffectiveLimit(
+                cap,
+                standing.settled_nanousd,
+                standing.reserved_nanousd,
+                # An open window keeps its end when the zone changes.
+                standing.ends_at or resets_at(cap.window, self._uow.now, zone),
+            )
+            for cap, standing in zip(caps, self._spend.standing(caps), strict=True)
         ]
 
     def _caps_of(self, person: Row) -> list[Cap]:
@@ -128,9 +159,13 @@ class LimitService:
             return [
                 Cap("user", person.principal_id, window, 0, "hard", "deprovisioned") for window in WINDOWS
             ]
-        values = {"principal_id": person.principal_id, "role_id": person.role_id, "user_id": person.id}
-        limits = [Limit(*row) for row in self._uow.execute(IN_QUESTION, values)]
-        return resolve_caps(limits, person.principal_id, self._uow.now)
+        return self.caps(person.principal_id, person.role_id, person.id)
+
+    def caps(self, principal_id: str, role_id: str | None, user_id: str) -> list[Cap]:
+        """What holds for a seated person now."""
+        values = {"principal_id": principal_id, "role_id": role_id, "user_id": user_id}
+        limits = [Limit(*row) for row in self._uow.execute(_IN_QUESTION, values)]
+        return resolve_caps(limits, principal_id, self._uow.now)
 
     def get(self, limit_id: str) -> Row:
         row = self._uow.execute(_BY_ID, {"id": limit_id, "moment": self._uow.now}).first()

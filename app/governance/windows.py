@@ -3,6 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+FIVE_HOURS = timedelta(hours=5)
+
+
+def window_end(window: str, now: datetime, zone: str) -> datetime:
+    """When a window that opens now ends."""
+    return resets_at(window, now, zone) or now + FIVE_HOURS
+
 
 def resets_at(window: str, now: datetime, zone: str) -> datetime | None:
     """When the window that contains `now` ends, in UTC.

@@ -16,5 +16,6 @@ def render_problem(error: UsherError, request_id: str) -> Response:
         "code": error.code,
         "detail": error.detail,
         "request_id": request_id,
+        **error.members,
     }
     return Response(json.dumps(body), status=error.status, content_type="application/problem+json")

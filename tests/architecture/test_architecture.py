@@ -22,7 +22,8 @@ ALLOWED = {
     "scim": {"core", "directory", "audit", "scim/protocol"},
     "sso": {"core", "directory", "audit", "sso/saml"},
     "governance": {"core", "directory", "audit"},
-    "api": {"core", "directory", "audit", "governance", "scim", "sso", "sso/saml"},
+    "spend": {"core", "directory", "audit", "governance"},
+    "api": {"core", "directory", "audit", "governance", "scim", "spend", "sso", "sso/saml"},
     "selftest": {"core"},
 }
 # What is wired together and what commands use.
@@ -39,6 +40,7 @@ OUTERMOST = {
     "cli_scim",
     "cli_serve",
     "cli_session",
+    "cli_spend",
     "cli_sso",
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")

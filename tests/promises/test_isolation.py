@@ -6,6 +6,7 @@ from flask import Flask
 from app.core.ids import edge_id
 from app.governance.jobs import JobStore
 from tests.support.cast import Organization, create_organization, in_organization, json_of
+from tests.support.sign_on import sign_on
 
 # Routes that name no object of an organization, so there is nothing foreign to ask for.
 WITHOUT_OBJECTS = {
@@ -23,7 +24,11 @@ WITHOUT_OBJECTS = {
     "/scim/v2/Me/",
     "/scim/v2/Me/<path:_below>",
 }
+# Doors to one connection each, for any browser and for its identity provider.
+PUBLIC = "/sso/saml/<connection_id>/"
 BODIES = {
+    ("PATCH", "/api/v1/connections/<connection_id>"): {"mode": "off"},
+    ("PATCH", "/api/v1/domains/<domain_id>"): {"connection_id": None},
     ("PUT", "/scim/v2/Users/<user_id>"): {"userName": "taken.over@example.com"},
     ("PUT", "/scim/v2/Groups/<group_id>"): {"displayName": "Taken over", "members": []},
     ("PATCH", "/scim/v2/Users/<user_id>"): {"Operations": [{"op": "replace", "value": {"active": False}}]},
@@ -34,6 +39,7 @@ BODIES = {
     ("PATCH", "/api/v1/scim_tokens/<scim_token_id>"): {"tolerances": "strict"},
     ("POST", "/api/v1/limit_increases/<limit_increase_id>/approve"): {"amount_usd": "1000000"},
     ("POST", "/api/v1/limit_increases/<limit_increase_id>/deny"): {},
+    ("POST", "/api/v1/authorizations/<authorization_id>/settle"): {"cost_usd": "1"},
     ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
 }
 
@@ -54,6 +60,7 @@ class Victim:
         person = edge_id("user", self.user_id)
         scope = {"type": "user", "id": person}
         limit = {"scope": scope, "window": "daily", "amount_usd": "5"}
+        call = {"user": {"id": person}, "surface": "code", "model": "claude-opus-5-5", "max_cost_usd": "1"}
         wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
@@ -76,8 +83,18 @@ class Victim:
             "scim_request_id": traces[0]["id"],
             "spend_limit_id": json_of(api.post("/spend_limits", limit))["id"],
             "limit_increase_id": json_of(api.post("/limit_increases", wish))["id"],
+            **self._signed_in(),
             "job_id": edge_id("job", self._job()),
+            "authorization_id": json_of(api.post("/authorizations", call))["id"],
+            "price_id": json_of(api.get("/prices"))["data"][0]["id"],
         }
+
+    def _signed_in(self) -> dict[str, str]:
+        """A connection with its domain, and a session by it."""
+        api, connection = self.organization.api, sign_on(self.organization)
+        connection.sign_in(f"somebody@{connection.domain}")
+        lists = {"domain_id": "/domains", "connection_id": "/connections", "session_id": "/sessions"}
+        return {name: json_of(api.get(path))["data"][0]["id"] for name, path in lists.items()}
 
     def _job(self) -> str:
         with in_organization(self.organization.app, self.organization.id) as services:
@@ -97,7 +114,8 @@ class Victim:
         """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
         organization = self.organization
         api = ["/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization"]
-        api += ["/spend_limits", "/limit_increases", "/held_changes"]
+        api += ["/spend_limits", "/limit_increases", "/held_changes", "/domains", "/connections", "/sessions"]
+        api += [f"/authorizations/{self.ids['authorization_id']}"]
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
 
@@ -113,7 +131,7 @@ def rules_with_objects(app: Flask) -> list[tuple[str, str]]:
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if "<" in rule.rule and rule.rule not in WITHOUT_OBJECTS
+        if "<" in rule.rule and rule.rule not in WITHOUT_OBJECTS and not rule.rule.startswith(PUBLIC)
     )
 
 

@@ -122,8 +122,7 @@ def show_spend_limit(row: Row) -> dict[str, Any]:
 
 def show_limit(user_id: str, limit: EffectiveLimit) -> dict[str, Any]:
     cap = limit.cap
-    # Nothing can be spent through Usher yet, so nothing is settled or reserved.
-    settled = reserved = 0
+    used = limit.settled_nanousd + limit.reserved_nanousd
     return {
         "user_id": user_id,
         "scope": show_scope(cap.scope_type, cap.scope_id if cap.is_pool else user_id),
@@ -132,8 +131,8 @@ def show_limit(user_id: str, limit: EffectiveLimit) -> dict[str, Any]:
         "amount_usd": cap.amount_nanousd,
         "mode": cap.mode,
         "source": cap.source,
-        "settled_usd": settled,
-        "reserved_usd": reserved,
-        "remaining_usd": cap.amount_nanousd - settled - reserved,
+        "settled_usd": limit.settled_nanousd,
+        "reserved_usd": limit.reserved_nanousd,
+        "remaining_usd": max(0, cap.amount_nanousd - used),
         "resets_at": limit.resets_at,
     }

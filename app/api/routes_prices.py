@@ -1,0 +1,39 @@
+"""`/prices`: the price book, in which rows are added and never changed."""
+
+from typing import Any
+
+from app.api import scopes
+from app.api.declarations import Endpoints
+from app.api.routes_pages import Query, filters_of, page_of
+from app.api.schemas.common import list_of
+from app.api.schemas.prices import NewPrice, PriceQuery, PriceSchema, show_price
+from app.spend.prices import PriceBook
+from app.web.context import service
+
+prices = Endpoints("Prices")
+
+
+@prices.endpoint(
+    "GET", "/prices", scope=scopes.ANALYTICS_READ, query=PriceQuery(), answer=list_of(PriceSchema)
+)
+def list_prices(query: Query) -> dict[str, Any]:
+    """List every price, past, present and to come."""
+    return page_of(
+        "prices",
+        query,
+        lambda after, limit: service(PriceBook).page(after=after, limit=limit, filters=filters_of(query)),
+        key=lambda row: str(row.id),
+        show=show_price,
+    )
+
+
+@prices.endpoint("POST", "/prices", scope=scopes.ADMIN, body=NewPrice(), answer=PriceSchema(), status=201)
+def add_price(body: dict[str, Any]) -> dict[str, Any]:
+    """Add a price from now or later on; what was spent before it keeps its own."""
+    return show_price(service(PriceBook).add(body))
+
+
+@prices.endpoint("GET", "/prices/<price_id>", scope=scopes.ANALYTICS_READ, answer=PriceSchema())
+def get_price(price_id: str) -> dict[str, Any]:
+    """Show a price."""
+    return show_price(service(PriceBook).get(price_id))
