@@ -114,7 +114,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(SeatService),
     ),
     TimelineService: lambda s: TimelineService(s.uow),
-    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),
+    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool), s.get(Holds)),
     Reconciliation: lambda s: Reconciliation(s.uow, s.get(DriftService), s.get(Outbox)),
     # scim
     Registry: lambda s: s.container.registry,

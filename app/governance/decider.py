@@ -61,10 +61,9 @@ class Decider:
         decisions = []
         for person in people:
             seat = found.get(person.user_id)
-            entitlement = NOTHING
+            entitlement, held = NOTHING, standing.get(person.user_id, NOTHING_HELD)
             manual_role_id = seat.manual_role_id if seat is not None else None
             if person.active:
-                held = standing.get(person.user_id, NOTHING_HELD)
                 mine = held.group_ids.union(groups.get(person.user_id, ()))
                 key = mine, manual_role_id, held_roles.get(person.user_id, held.role_id)
                 if key not in known:
@@ -76,7 +75,7 @@ class Decider:
                 and person.role_id == owner_id
                 and owner_id not in (entitlement.role_id, manual_role_id)
             )
-            decisions.append(Decision(person, seat, entitlement, loses_owner))
+            decisions.append(Decision(person, seat, entitlement, loses_owner, held.has_place))
         return decisions
 
     def _mapped_groups(self, user_ids: Sequence[str], policy: Policy) -> dict[str, set[str]]:

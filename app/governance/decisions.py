@@ -13,12 +13,13 @@ from app.governance.resolver import Entitlement, Source
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one person had and what the resolver says now."""
+    """What one person had and what the resolver says now; `has_place` if one is kept for their return."""
 
     person: Principal
     seat: Row | None
     entitlement: Entitlement
     loses_owner: bool = False
+    has_place: bool = False
 
     @property
     def state(self) -> str | None:
