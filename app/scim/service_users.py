@@ -37,7 +37,9 @@ class UserReader(ResourceReader):
         text = super().attributes(stored)
         if stored.manager_id is not None and stored.manager_name is not None:
             text = with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
-        return text if isinstance(stored, Stored) else with_seat(text, self._base_url, Seat.of(stored))
+        if isinstance(stored, Stored):
+            return text
+        return with_seat(text, self._base_url, Seat.of(stored, self._uow.now))
 
     def written(self, stored: Stored, user: Row, projection: Projection) -> Answer:
         """The answer to a change of a loaded user whose events have taken effect."""
