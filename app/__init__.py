@@ -15,6 +15,7 @@ from app.scim import (
     routes_users,
 )
 from app.settings import Settings
+from app.sso import routes_break_glass, routes_login, routes_logout, routes_session, routes_sign_in
 from app.web import error_rendering, health, requests, transaction
 from app.wiring import Container, Environment
 
@@ -45,8 +46,13 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.register_blueprint(health.blueprint)
     app.register_blueprint(scim.blueprint)
     app.register_blueprint(api_blueprint)
+    app.register_blueprint(routes_login.blueprint)
+    app.register_blueprint(routes_break_glass.blueprint)
+    app.register_blueprint(routes_sign_in.blueprint)
+    app.register_blueprint(routes_session.blueprint)
+    app.register_blueprint(routes_logout.blueprint)
     # 4. Each failure in the shape of its protocol.
-    error_rendering.install(app, {"/scim/": scim.PROTOCOL})
+    error_rendering.install(app, {"/scim/": scim.PROTOCOL, "/sso/session": error_rendering.JSON})
     # 5. One transaction around each view; last, because it wraps what is registered.
     transaction.wrap_views(app, container.begin)
     return app

@@ -10,8 +10,9 @@ from app.audit.feed import AuditFeed
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.audit.sequencer import Sequencer
+from app.building_sign_in import SIGN_IN
 from app.core.cursors import Cursors
-from app.core.rate_limit import ApiRate, ScimRate
+from app.core.rate_limit import ApiRate, ScimRate, SignInRate
 from app.core.readiness import Readiness
 from app.core.urls import PublicUrls
 from app.directory.credential_expiry import CredentialExpiry
@@ -53,6 +54,18 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.sso.break_glass import BreakGlass
+from app.sso.connections import ConnectionService
+from app.sso.discovery import Discovery
+from app.sso.domain_checks import DomainChecks
+from app.sso.domains import DomainService
+from app.sso.enforcement import Enforcement
+from app.sso.idp_certificates import IdpCertificates
+from app.sso.idp_settings import IdpSettingsReader
+from app.sso.metadata_polls import MetadataPolls
+from app.sso.ownership import DomainOwnership
+from app.sso.sessions import SessionService
+from app.sso.sp_keys import SpKeys
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -65,6 +78,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Readiness: lambda s: s.container.readiness,
     ScimRate: lambda s: s.container.scim_rate,
     ApiRate: lambda s: s.container.api_rate,
+    SignInRate: lambda s: s.container.sign_in_rate,
     # directory
     OrganizationService: lambda s: OrganizationService(s.uow),
     CredentialService: lambda s: CredentialService(s.uow, s.container.environment.randomness, NAMES),
@@ -147,6 +161,27 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     ),
     RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
     TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
+    # sso
+    DomainOwnership: lambda s: DomainOwnership(s.uow),
+    DomainService: lambda s: DomainService(
+        s.uow, s.get(DomainOwnership), s.container.environment.randomness, s.container.urls.host
+    ),
+    DomainChecks: lambda s: DomainChecks(s.uow, s.get(DomainService), s.container.environment.txt_resolver),
+    **SIGN_IN,
+    IdpCertificates: lambda s: IdpCertificates(s.uow),
+    SpKeys: lambda s: SpKeys(s.uow, s.container.sealer),
+    IdpSettingsReader: lambda s: IdpSettingsReader(
+        s.uow, s.container.environment.fetch, allow_http=not s.container.settings.is_production
+    ),
+    ConnectionService: lambda s: ConnectionService(
+        s.uow, s.get(IdpSettingsReader), s.get(IdpCertificates), s.get(SpKeys)
+    ),
+    MetadataPolls: lambda s: MetadataPolls(
+        s.uow, s.get(ConnectionService), s.get(IdpSettingsReader), s.container.environment.fetch
+    ),
+    BreakGlass: lambda s: BreakGlass(s.uow, s.container.environment.randomness, s.get(SessionService)),
+    Discovery: lambda s: Discovery(s.uow, s.get(DomainOwnership)),
+    Enforcement: lambda s: Enforcement(s.uow, s.get(ConnectionService), s.get(IdpCertificates)),
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

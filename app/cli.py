@@ -14,12 +14,14 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import schema
 from app.api.scopes import SCOPES
+from app.cli_domains import domain
 from app.cli_output import as_json, show, show_rows
 from app.cli_reconcile import reconcile
 from app.cli_scim import scim
 from app.cli_selftest import selftest
 from app.cli_serve import serve, worker
 from app.cli_session import org_option, read_settings, session
+from app.cli_sso import sso
 from app.cli_user import user
 from app.core.errors import UsherError
 from app.core.ids import edge_id, parse_edge_id
@@ -65,7 +67,9 @@ cli.add_command(serve)
 cli.add_command(worker)
 cli.add_command(reconcile)
 cli.add_command(scim)
+cli.add_command(domain)
 cli.add_command(selftest)
+cli.add_command(sso)
 cli.add_command(user)
 
 

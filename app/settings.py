@@ -19,6 +19,14 @@ from sqlalchemy.exc import ArgumentError
 ENVIRONMENTS = ("development", "production")
 MIN_SECRET_KEY_LENGTH = 32
 MAX_SCIM_TRACE_DAYS = 3_650
+_COUNTS = (
+    "scim_per_second",
+    "scim_burst",
+    "api_per_second",
+    "signin_per_minute",
+    "scim_trace_days",
+    "workers",
+)
 _FIELDS = {bool: marshmallow.fields.Boolean, int: marshmallow.fields.Integer, str: marshmallow.fields.String}
 SECRET_KEY_FILE = Path("var/secret_key")
 
@@ -51,6 +59,9 @@ class Settings:
     scim_per_second: int = _setting(50, "SCIM requests a second that one organization may make.")
     scim_burst: int = _setting(200, "SCIM requests that may come at once before the rate counts.")
     api_per_second: int = _setting(50, "API requests a second for one key (twice that at once).")
+    signin_per_minute: int = _setting(
+        60, "Sign-ins that one network address may begin in a minute; one e-mail address may begin a sixth."
+    )
     scim_trace_days: int = _setting(
         30, f"How long the trace of a SCIM request is kept, in days, at most {MAX_SCIM_TRACE_DAYS:,}."
     )
@@ -98,7 +109,7 @@ class Settings:
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or self.base_url.endswith("/"):
             raise SettingsError("USHER_BASE_URL must read like https://usher.example.com, without a slash.")
-        for name in ("scim_per_second", "scim_burst", "api_per_second", "scim_trace_days", "workers"):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"USHER_{name.upper()} must be 1 or more.")
         if self.scim_trace_days > MAX_SCIM_TRACE_DAYS:

@@ -13,32 +13,40 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from app.api.idempotency import IdempotencyStore
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
-from app.audit.sequencer import STEP, Sequencer
 from app.building import BUILDERS
 from app.core.clock import Clock, SystemClock
 from app.core.context import SYSTEM, Caller
 from app.core.cursors import Cursors
 from app.core.database import Database
 from app.core.events import Event
+from app.core.guarded_fetch import GuardedFetch
 from app.core.ids import IdFactory, Uuid7Factory
-from app.core.rate_limit import ApiRate, ScimRate
+from app.core.rate_limit import ApiRate, ScimRate, SignInRate
 from app.core.readiness import Heartbeat, Readiness
+from app.core.sealing import Sealer
 from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory import events as directory
-from app.directory.credential_expiry import CredentialExpiry
+from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
 from app.governance.holds import OPENED as HELD_CHANGE_OPENED
-from app.governance.job_steps import JobSteps
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
-from app.governance.reconciliation import DRIFTED, Reconciliation
+from app.governance.reconciliation import DRIFTED
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
+from app.handlers_sign_in import (
+    decide_adopted,
+    decide_signed_in,
+    end_sessions,
+    end_sessions_of_connection,
+    end_sessions_of_seatless,
+    note_sign_in,
+)
+from app.jobs import JOBS
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
@@ -46,19 +54,25 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.sso import connection_events
+from app.sso import events as sso
+from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
+from app.sso.txt_records import DnsTxtResolver, TxtResolver
 from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES
-from app.worker import Job, Worker
+from app.worker import Worker
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What tests replace: time, ids and randomness."""
+    """What tests replace: time, ids, randomness and what others publish."""
 
     clock: Clock = field(default_factory=SystemClock)
     ids: IdFactory = field(default_factory=Uuid7Factory)
     randomness: Randomness = field(default_factory=SystemRandomness)
+    txt_resolver: TxtResolver = field(default_factory=DnsTxtResolver)
+    fetch: GuardedFetch = field(default_factory=GuardedFetch)
 
 
 class Container:
@@ -68,10 +82,13 @@ class Container:
     environment: Environment
     registry: Registry
     urls: PublicUrls
+    sealer: Sealer
     cursors: Cursors
     scim_rate: ScimRate
     api_rate: ApiRate
+    sign_in_rate: SignInRate
     traces: TraceWriter
+    unproved_traces: UnprovedTraces
 
     def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
         self.settings = settings
@@ -80,6 +97,7 @@ class Container:
         self.registry = Registry.load()
         self.urls = PublicUrls(settings.base_url)
         self.cursors = Cursors(settings.secret_key)
+        self.sealer = Sealer(settings.secret_key, self.environment.randomness)
         self.known_directories: KnownDirectories = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
@@ -88,10 +106,14 @@ class Container:
             burst=settings.scim_burst * share,
             ticks=time.monotonic,
         )
+        self.sign_in_rate = SignInRate(per_minute=settings.signin_per_minute * share, ticks=time.monotonic)
         self.api_rate = ApiRate(
             per_second=settings.api_per_second * share,
             burst=2 * settings.api_per_second * share,
             ticks=time.monotonic,
+        )
+        self.unproved_traces = UnprovedTraces(
+            per_second=UNPROVED_PER_SECOND, burst=UNPROVED_AT_ONCE, ticks=time.monotonic
         )
         self.traces = TraceWriter(TraceQueue(LOST_TRACES.inc), self._store_traces)
 
@@ -189,10 +211,15 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
     directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
-    directory.UserDeactivated: (_withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (_withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (end_sessions, _withdraw_rights, _announce_deprovision),
+    directory.UserDeleted: (end_sessions, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
+    directory.UserAdopted: (decide_adopted,),
     directory.MembersChanged: (_decide_members,),
+    governance.EntitlementsChanged: (end_sessions_of_seatless,),
+    connection_events.ConnectionModeChanged: (end_sessions_of_connection,),
+    connection_events.ConnectionDeleted: (end_sessions_of_connection,),
+    sso.UserSignedIn: (decide_signed_in, note_sign_in),
 }
 
 
@@ -216,66 +243,6 @@ DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     DEPROVISIONED: _publish_deprovision,
     DRIFTED: _sound_alarm,
 }
-
-
-def _turn_due_seat_pool(services: Services) -> bool:
-    services.get(SeatPool).turn()
-    return False
-
-
-def _give_notices(services: Services) -> bool:
-    services.get(CredentialExpiry).give_notices()
-    return False
-
-
-def _apply_due_mappings(services: Services) -> bool:
-    services.get(MappingService).apply_due()
-    return False
-
-
-JOBS = (
-    # Rights that end come before everything else.
-    Job(
-        "group_mappings.due",
-        is_due=lambda services: services.get(MappingService).has_due(),
-        run=_apply_due_mappings,
-    ),
-    Job(
-        "jobs.step",
-        is_due=lambda services: services.get(JobSteps).has_work(),
-        run=lambda services: services.get(JobSteps).step(),
-    ),
-    Job(
-        "audit.sequence",
-        is_due=lambda services: services.get(Sequencer).has_work(),
-        run=lambda services: services.get(Sequencer).step() == STEP,
-    ),
-    Job(
-        "credential.expiry",
-        is_due=lambda services: services.get(CredentialExpiry).has_due(),
-        run=_give_notices,
-    ),
-    Job(
-        "seat_pool.turn",
-        is_due=lambda services: services.get(SeatPool).has_turned(),
-        run=_turn_due_seat_pool,
-    ),
-    Job(
-        "idempotency.purge",
-        is_due=lambda services: services.get(IdempotencyStore).has_old(),
-        run=lambda services: services.get(IdempotencyStore).purge(),
-    ),
-    Job(
-        "scim_requests.purge",
-        is_due=lambda services: services.get(TraceStore).has_old(),
-        run=lambda services: services.get(TraceStore).purge(),
-    ),
-    Job(
-        "reconciliation",
-        is_due=lambda services: services.get(Reconciliation).is_due(),
-        run=lambda services: services.get(Reconciliation).step(),
-    ),
-)
 
 
 def build_worker(container: Container) -> Worker:

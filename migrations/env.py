@@ -12,9 +12,11 @@ from app.directory import models as _directory
 from app.governance import models as _governance
 from app.scim import models as _scim
 from app.settings import Settings
+from app.sso import models as _sso
+from app.sso import models_sign_in as _sign_in
 
 # The models register their tables by being imported.
-MODELS = (_api, _audit, _directory, _governance, _scim)
+MODELS = (_api, _audit, _directory, _governance, _scim, _sso, _sign_in)
 
 LOCK_TIMEOUT = "4s"
 

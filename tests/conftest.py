@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.wiring import Container, Environment
 from tests.support.cast import Organization, create_organization
 from tests.support.databases import KINDS, create_database, migrated, settings_for, start_postgresql
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,8 +70,22 @@ def shared_clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def app(settings: Settings, shared_clock: FakeClock) -> Iterator[Flask]:
-    made = create_app(settings, Environment(clock=shared_clock))
+def resolver() -> FakeResolver:
+    """What DNS says; each test uses names of its own."""
+    return FakeResolver()
+
+
+@pytest.fixture(scope="session")
+def fetch() -> FakeFetch:
+    """What others serve; each test uses addresses of its own."""
+    return FakeFetch()
+
+
+@pytest.fixture(scope="session")
+def app(
+    settings: Settings, shared_clock: FakeClock, resolver: FakeResolver, fetch: FakeFetch
+) -> Iterator[Flask]:
+    made = create_app(settings, Environment(clock=shared_clock, txt_resolver=resolver, fetch=fetch))
     yield made
     container: Container = made.extensions["usher"]
     container.database.dispose()

@@ -18,6 +18,10 @@ SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
 API_KEY = "apikey"
 EVENT = "evt"
 SCIM_REQUEST = "scimreq"
+DOMAIN = "domain"
+CONNECTION = "conn"
+SESSION = "sess"
+LOGIN_TRACE = "trace"
 SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
 HELD_CHANGE = "held"
@@ -32,6 +36,9 @@ PATH_IDS = {
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,
+    "domain_id": DOMAIN,
+    "connection_id": CONNECTION,
+    "session_id": SESSION,
     "spend_limit_id": SPEND_LIMIT,
     "limit_increase_id": LIMIT_INCREASE,
     "held_change_id": HELD_CHANGE,
@@ -43,6 +50,9 @@ _LOGGED = {
     "group": ("group", GROUP),
     "role": ("role", ROLE),
     "org": ("organization", ORGANIZATION),
+    "domain": ("domain", DOMAIN),
+    "connection": ("connection", CONNECTION),
+    "session": ("session", SESSION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
     "held_change": ("held_change", HELD_CHANGE),

@@ -85,13 +85,7 @@ class IdempotencyStore:
         names = {"owner_id": claim.credential_id, "wanted_key": claim.key}
         row = uow.execute(_FIND, names).first()
         if row is None:
-            values = {
-                "credential_id": claim.credential_id,
-                "key": claim.key,
-                "fingerprint": claim.fingerprint,
-                "created_at": uow.now,
-            }
-            uow.execute(_CLAIM, values)
+            uow.execute(_CLAIM, self._row(claim))
             return None
         if row.fingerprint != claim.fingerprint:
             raise IdempotencyMismatchError(
@@ -100,14 +94,25 @@ class IdempotencyStore:
         return StoredAnswer(row.status, _unseal(row.body, claim.token))
 
     def finish(self, claim: Claim, answer: StoredAnswer) -> None:
-        """Remember the answer; it counts once the transaction commits."""
-        values = {
-            "owner_id": claim.credential_id,
-            "wanted_key": claim.key,
-            "made": answer.status,
-            "sealed": _seal(answer.body, claim.token, self._uow.ids.new()),
+        """Remember the answer; it counts once the transaction commits.
+
+        Raises as `begin` does when the transaction paused, which gave the claim up, and another has taken
+        the key meanwhile.
+        """
+        uow = self._uow
+        sealed = _seal(answer.body, claim.token, uow.ids.new())
+        names = {"owner_id": claim.credential_id, "wanted_key": claim.key}
+        done = uow.execute(_COMPLETE, {**names, "made": answer.status, "sealed": sealed})
+        if done.rowcount == 0:
+            uow.execute(_CLAIM, {**self._row(claim), "status": answer.status, "body": sealed})
+
+    def _row(self, claim: Claim) -> dict[str, object]:
+        return {
+            "credential_id": claim.credential_id,
+            "key": claim.key,
+            "fingerprint": claim.fingerprint,
+            "created_at": self._uow.now,
         }
-        self._uow.execute(_COMPLETE, values)
 
     def has_old(self) -> bool:
         return self._uow.execute(_HAS_OLD, {"before": self._uow.now - KEPT}).first() is not None

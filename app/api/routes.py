@@ -7,7 +7,10 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_audit import audit
+from app.api.routes_break_glass import break_glass
+from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
+from app.api.routes_domains import domains
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
@@ -15,12 +18,14 @@ from app.api.routes_held_changes import held_changes
 from app.api.routes_increases import increases
 from app.api.routes_jobs import jobs
 from app.api.routes_limits import limits
+from app.api.routes_login_traces import login_traces
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
 from app.api.routes_plans import plans
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
+from app.api.routes_sessions import sessions
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
 from app.api.tables import to_json
@@ -53,6 +58,11 @@ RESOURCES = (
     increases,
     audit,
     scim_requests,
+    domains,
+    login_traces,
+    sessions,
+    connections,
+    break_glass,
     credentials,
     description,
 )

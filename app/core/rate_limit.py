@@ -1,5 +1,6 @@
 """Token buckets in the process: so many at once, so many a second, by key."""
 
+import ipaddress
 import math
 import threading
 from collections.abc import Callable
@@ -60,3 +61,26 @@ class ScimRate(RateLimiter):
 
 class ApiRate(RateLimiter):
     """Requests of one API key."""
+
+
+class SignInRate:
+    """Sign-ins that begin: so many a minute from one network address, a sixth of that for one e-mail."""
+
+    def __init__(self, *, per_minute: float, ticks: Callable[[], float]) -> None:
+        self._addresses = RateLimiter(per_second=per_minute / 60, burst=per_minute, ticks=ticks)
+        self._emails = RateLimiter(per_second=per_minute / 360, burst=per_minute / 6, ticks=ticks)
+
+    def check_address(self, address: str | None) -> None:
+        self._addresses.check(_network(address or ""))
+
+    def check_email(self, key: str) -> None:
+        self._emails.check(key)
+
+
+def _network(address: str) -> str:
+    """One customer's network: an IPv6 host has as many addresses in its own as it likes."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address  # noqa: PLR2004 - of IPv6

@@ -202,6 +202,15 @@ class UnitOfWork:
         if self._connection is not None:
             self._connection.commit()
 
+    def pause(self) -> None:
+        """End the transaction so far, which has changed nothing, before something slow is done outside.
+
+        What was read may be otherwise once it goes on.
+        """
+        if self._events or self._handled or self._waiting:
+            raise LookupError("A transaction that has changed something cannot pause.")
+        self.close()
+
     def close(self) -> None:
         """End the transaction; what was not committed is rolled back, also after a failed commit."""
         connection, self._connection = self._connection, None

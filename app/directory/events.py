@@ -71,6 +71,13 @@ class UserUpdated(ObjectEvent):
     target_type = "user"
 
 
+class UserAdopted(ObjectEvent):
+    """The IdP provisions from now on whom only a sign-in had made."""
+
+    action = "user.adopted"
+    target_type = "user"
+
+
 @dataclass(frozen=True, slots=True)
 class AccessEvent(ObjectEvent):
     """A change of the person's access, with the principal as it is after it, still locked."""

@@ -77,6 +77,8 @@ principals = scoped_table(
     Column("models", Json),
     Column("denied_models", Json, nullable=False),
     Column("permissions", Json, nullable=False),
+    # Of who exists only because they signed in: when they last did. Null once the IdP provisions them.
+    Column("jit_signed_in_at", UtcDateTime),
     # Who suspended the person's seats, why and when; it outlives the seat.
     Column("suspension", Json),
     # Whether a held change (see governance) has something of this person's.
@@ -87,6 +89,13 @@ principals = scoped_table(
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
 Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)
+Index(
+    "ix_principals_jit_signed_in_at",
+    principals.c.org_id,
+    principals.c.jit_signed_in_at,
+    postgresql_where=text("jit_signed_in_at IS NOT NULL"),
+    sqlite_where=text("jit_signed_in_at IS NOT NULL"),
+)
 
 users = scoped_table(
     "users",
@@ -162,6 +171,8 @@ groups = scoped_table(
     Column("attributes", Text, nullable=False),
     Column("search", Json, nullable=False),
     Column("member_count", Integer, nullable=False),
+    # Known only from what sign-ins said of people; false once the IdP pushes the group.
+    Column("jit", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_modified_at", UtcDateTime, nullable=False),

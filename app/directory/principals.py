@@ -31,6 +31,7 @@ _INHERIT = (
         active=bindparam("is_active"),
         # The seat is not inherited: the returned person never had one.
         seat_state=None,
+        jit_signed_in_at=None,
         lapses_at=None,
         epoch=principals.c.epoch + 1,
     )
@@ -50,6 +51,7 @@ class Principal(NamedTuple):
     models: list[str] | None
     denied_models: list[str]
     permissions: list[str]
+    jit_signed_in_at: datetime | None
     suspension: dict[str, Any] | None
     held: bool
     lapses_at: datetime | None
@@ -95,7 +97,9 @@ def as_of(row: Row, now: datetime) -> Row:
     return row._replace(seat_state=state, role_id=None, surfaces=[], models=[], permissions=[])
 
 
-def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) -> str:
+def take(
+    uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool, by_sign_in: bool = False
+) -> str:
     """The id of the principal for a new user: the tombstone's, if it still owns one, else a fresh one."""
     if tombstone is not None:
         values = {
@@ -117,15 +121,20 @@ def take(uow: UnitOfWork, user_id: str, tombstone: Row | None, *, active: bool) 
         "models": [],
         "permissions": [],
         "denied_models": [],
+        "jit_signed_in_at": uow.now if by_sign_in else None,
     }
     uow.write(_INSERT, values)
     return user_id
 
 
-def set_access(uow: UnitOfWork, user: Row, *, active: bool, blocked: bool) -> Principal:
-    """Switch the person of a locked user on or off; answers the principal as it is then."""
-    own = (getattr(user, f"principal_{name}") for name in _OWN)
-    principal = Principal(user.principal_id, user.id, *own)._replace(active=active, blocked=blocked)
+def of_user(user: Row) -> Principal:
+    """The principal of a locked user."""
+    return Principal(user.principal_id, user.id, *(getattr(user, f"principal_{name}") for name in _OWN))
+
+
+def set_access(uow: UnitOfWork, user: Row, **changes: Any) -> Principal:
+    """Change what the directory writes of a locked user's person; answers the principal as it is then."""
+    principal = of_user(user)._replace(**changes)
     store(uow, [principal])
     return principal
 

@@ -8,19 +8,21 @@ sessions; those act on the events. Locks are taken in the order groups, users, p
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, union_all, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory import emails, managers
+from app.directory import emails, managers, namesakes
 from app.directory import principals as principals_of
 from app.directory.events import (
     MembersChanged,
+    UserAdopted,
     UserCreated,
     UserDeactivated,
     UserDeleted,
@@ -32,10 +34,6 @@ from app.directory.profile import PROFILE_COLUMNS, Attributes, Profile, Stored
 
 Indexer = Callable[[Attributes], dict[str, Any]]
 
-_JOINED = users.join(
-    principals,
-    and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
-)
 # The living user with the principal's columns, held until the transaction ends, so that what is decided
 # on the row is still so when it is written. NO KEY UPDATE: an edge to the person need not wait.
 LOCKED_USER = (
@@ -44,26 +42,9 @@ LOCKED_USER = (
         *principals_of.LABELLED,
         managers.SHOWN_NAME,
     )
-    .select_from(_JOINED)
+    .select_from(namesakes.WITH_PRINCIPAL)
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
     .with_for_update(of=(users, principals), key_share=True)
-)
-# A living namesake refuses the create; a tombstone that still owns its principal hands it over. Three
-# parts, because a database finds each by its own index and none by an OR of them all.
-_namesakes = select(users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked).select_from(
-    _JOINED
-)
-_is_name = users.c.user_name_key == bindparam("key")
-_is_heritable = and_(users.c.deleted_at.is_not(None), principals.c.user_id == users.c.id)
-_NAMESAKES = union_all(
-    _namesakes.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_(None)),
-    _namesakes.where(users.c.org_id == ORG_ID, _is_name, _is_heritable),
-    _namesakes.where(
-        users.c.org_id == ORG_ID, users.c.external_id == bindparam("external_id"), _is_heritable
-    ),
-)
-_LIVING_NAMESAKE = select(users.c.id).where(
-    users.c.org_id == ORG_ID, users.c.user_name_key == bindparam("key"), users.c.deleted_at.is_(None)
 )
 _INSERT = insert(users)
 # What changes when a person is only switched off or on, and what besides when they change.
@@ -128,23 +109,24 @@ class UserService:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
         return row
 
-    def create(self, attributes: Attributes, *, active: bool) -> Stored:
+    def create(self, attributes: Attributes, *, active: bool, by_sign_in: bool = False) -> Stored:
         """Create a user from SCIM attributes (RFC 7643 section 4.1).
 
-        Raises `ConflictError` when a living user has the same folded userName. Matches no other
-        attribute: an e-mail address is data, not an identity.
+        Raises `ConflictError` when a living user has the same folded userName, unless that is one whom
+        only a sign-in made, who is provisioned from now on. Matches no other attribute: an e-mail
+        address is data, not an identity.
         """
         uow = self._uow
         user_id = uow.ids.new()
         profile = Profile.of(attributes)
-        rows = uow.execute(
-            _NAMESAKES, {"key": profile.user_name_key, "external_id": profile.external_id}
-        ).all()
-        if any(row.deleted_at is None for row in rows):
-            raise _name_taken(profile)
-        tombstone = max(rows, key=lambda row: row.deleted_at, default=None)
+        living, tombstone = namesakes.find(uow, profile)
+        if living is not None and living.jit_signed_in_at is not None and not by_sign_in:
+            known = self.lock(living.id)
+            return self.update(known, attributes, idp_active=active, changed=frozenset(attributes))
+        if living is not None:
+            raise namesakes.name_taken(profile)
         effective = active and not (tombstone is not None and tombstone.blocked)
-        principal_id = principals_of.take(uow, user_id, tombstone, active=effective)
+        principal_id = principals_of.take(uow, user_id, tombstone, active=effective, by_sign_in=by_sign_in)
         shown = {**attributes, "active": effective}
         columns = self._access_columns(shown, active=effective, idp_active=active)
         manager_name = managers.name_of(uow, profile.manager_id)
@@ -166,24 +148,38 @@ class UserService:
         return Stored(user_id, columns["attributes"], 1, uow.now, uow.now, profile.manager_id, manager_name)
 
     def update(
-        self, user: Row, attributes: Attributes, *, idp_active: bool | None, changed: frozenset[str]
+        self,
+        user: Row,
+        attributes: Attributes,
+        *,
+        idp_active: bool | None,
+        changed: frozenset[str],
+        by_sign_in: bool = False,
     ) -> Stored:
         """Store new attributes over the given row; raises `ConcurrentUpdateError` if it moved.
 
         `idp_active` is what the IdP says; an administrator's block keeps the person inactive all the
         same. `None` when the IdP removed the attribute: then nothing is shown and access stays as it
         is, because only true and false speak of access. `changed` names the attributes for the audit log.
+        Whom only a sign-in made is the IdP's from then on, unless this is a sign-in as well.
         """
         # Going on and off has events of its own.
         turns = idp_active is not None and idp_active != user.idp_active
         profile = changed - {"active"} if turns else changed
         stored = self._store(
-            user, attributes, idp_active=idp_active, blocked=user.principal_blocked, profile=bool(profile)
+            user,
+            attributes,
+            idp_active=idp_active,
+            blocked=user.principal_blocked,
+            profile=bool(profile),
+            jit_signed_in_at=user.principal_jit_signed_in_at if by_sign_in else None,
         )
         if "emails" in profile:
             emails.replace_others(self._uow, user.id, attributes)
         if profile:
             self._uow.add(UserUpdated(user.id, {"changed": sorted(profile)}))
+        if user.principal_jit_signed_in_at is not None and not by_sign_in:
+            self._uow.add(UserAdopted(user.id))
         return stored
 
     def block(self, user: Row) -> None:
@@ -202,10 +198,24 @@ class UserService:
     def _override(self, user: Row, *, blocked: bool) -> None:
         if user.principal_blocked != blocked:
             attributes = json.loads(user.attributes)
-            self._store(user, attributes, idp_active=user.idp_active, blocked=blocked, profile=False)
+            self._store(
+                user,
+                attributes,
+                idp_active=user.idp_active,
+                blocked=blocked,
+                profile=False,
+                jit_signed_in_at=user.principal_jit_signed_in_at,
+            )
 
     def _store(
-        self, user: Row, attributes: Attributes, *, idp_active: bool | None, blocked: bool, profile: bool
+        self,
+        user: Row,
+        attributes: Attributes,
+        *,
+        idp_active: bool | None,
+        blocked: bool,
+        profile: bool,
+        jit_signed_in_at: datetime | None,
     ) -> Stored:
         """Write the row, if nobody else has meanwhile; `profile` says whether more than access changed."""
         wanted = user.idp_active if idp_active is None else idp_active
@@ -228,7 +238,9 @@ class UserService:
             lost="The user was changed by another request at the same moment.",
         )
         if active != user.active or blocked != user.principal_blocked:
-            self._set_access(user, active=active, blocked=blocked)
+            self._set_access(user, active=active, blocked=blocked, jit_signed_in_at=jit_signed_in_at)
+        elif jit_signed_in_at != user.principal_jit_signed_in_at:
+            principals_of.set_access(self._uow, user, jit_signed_in_at=jit_signed_in_at)
         return Stored(
             user.id,
             columns["attributes"],
@@ -249,17 +261,18 @@ class UserService:
 
     def _profile_columns(self, attributes: Attributes, old_key: str) -> dict[str, Any]:
         profile = Profile.of(attributes)
-        if profile.user_name_key != old_key and self._is_taken(profile):
-            raise _name_taken(profile)
+        if profile.user_name_key != old_key:
+            namesakes.refuse(self._uow, profile)
         # Filters find `active` in its column, so it need not stand in the document as well.
         return {**asdict(profile), "search": self._index(attributes)}
 
-    def _is_taken(self, profile: Profile) -> bool:
-        return self._uow.execute(_LIVING_NAMESAKE, {"key": profile.user_name_key}).first() is not None
-
-    def _set_access(self, user: Row, *, active: bool, blocked: bool) -> None:
+    def _set_access(
+        self, user: Row, *, active: bool, blocked: bool, jit_signed_in_at: datetime | None
+    ) -> None:
         """The principal first, then the event: whoever handles it finds the person already off."""
-        principal = principals_of.set_access(self._uow, user, active=active, blocked=blocked)
+        principal = principals_of.set_access(
+            self._uow, user, active=active, blocked=blocked, jit_signed_in_at=jit_signed_in_at
+        )
         if active == user.active:
             self._uow.add(UserUpdated(user.id, {"changed": ["blocked"], "blocked": blocked}))
             return
@@ -277,16 +290,8 @@ class UserService:
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())
         if left:
             uow.write(_SHRINK_GROUPS, {"ids": left, "moment": uow.now})
-        principal = principals_of.set_access(uow, user, active=False, blocked=user.principal_blocked)
+        principal = principals_of.set_access(uow, user, active=False)
         data = {"user_name": user.user_name}
         uow.add(UserDeleted(user.id, data, principal=principal))
         for group_id in left:
             uow.add(MembersChanged(group_id, removed=(user.id,)))
-
-
-def _name_taken(profile: Profile) -> ConflictError:
-    return ConflictError(
-        f"A user with the userName {profile.user_name!r} exists already. "
-        "Update or reactivate that user instead.",
-        code="user_name_taken",
-    )

@@ -1,10 +1,12 @@
 """Reads people with all that bears on their rights, and asks the resolver about them; changes nobody."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
 from sqlalchemy import select
 
+from app.core.connection import Row
 from app.core.sql import each_id, is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
@@ -14,6 +16,7 @@ from app.directory.principals import COLUMNS, Principal
 from app.governance.decisions import Decision
 from app.governance.holds import NOTHING_HELD, Holds
 from app.governance.models import seats
+from app.governance.policy import jit_seats_since
 from app.governance.removal_guard import OWNER
 from app.governance.resolver import NOTHING, Entitlement, Policy
 from app.governance.schedule import entitle
@@ -48,24 +51,36 @@ class Decider:
         return [Principal._make(row) for row in self._uow.execute(_LOCK_PEOPLE, {"ids": list(user_ids)})]
 
     def decide(
-        self, people: Sequence[Principal], policy: Policy, held_roles: Mapping[str, str] = NO_ROLES
+        self,
+        people: Sequence[Principal],
+        policy: Policy,
+        held_roles: Mapping[str, str] = NO_ROLES,
+        *,
+        signing_in: bool = False,
     ) -> list[Decision]:
-        """What a policy gives each of them; `held_roles`, by user id, are held besides what is."""
+        """What a policy gives each of them; `held_roles`, by user id, are held besides what is.
+
+        `signing_in` is said at their sign-in, for the mappings that wait for one.
+        """
         user_ids = [person.user_id for person in people]
         groups = self._mapped_groups(user_ids, policy)
         standing = self._holds.standing(people)
         # Few combinations of groups are many people's.
-        known: dict[tuple[frozenset[str], str | None, str | None], Entitlement] = {}
+        known: dict[tuple[frozenset[str], str | None, str | None, frozenset[str]], Entitlement] = {}
         found = {row.user_id: row for row in self._uow.execute(_SEATS, {"ids": user_ids})}
         owner_id = next((id_ for id_, role in policy.roles.items() if fold(role.name) == OWNER), None)
+        by_sign_in = [person for person in people if person.jit_signed_in_at is not None]
+        since = jit_seats_since(self._uow) if by_sign_in else None
         decisions = []
         for person in people:
             seat = found.get(person.user_id)
             entitlement, held = NOTHING, standing.get(person.user_id, NOTHING_HELD)
             manual_role_id = seat.manual_role_id if seat is not None else None
-            if person.active:
+            if person.active and not _has_lapsed(person, since):
                 mine = held.group_ids.union(groups.get(person.user_id, ()))
-                key = mine, manual_role_id, held_roles.get(person.user_id, held.role_id)
+                # Who has signed in for a seat that they hold need not do so again.
+                signed_in = mine if signing_in else mine & _seated_by(seat)
+                key = mine, manual_role_id, held_roles.get(person.user_id, held.role_id), signed_in
                 if key not in known:
                     known[key] = entitle(policy, *key)
                 entitlement = known[key]
@@ -85,3 +100,15 @@ class Decider:
             for row in self._uow.execute(_MEMBERSHIPS, {"ids": user_ids, "group_ids": group_ids}):
                 groups.setdefault(row.user_id, set()).add(row.group_id)
         return groups
+
+
+def _has_lapsed(person: Principal, since: datetime | None) -> bool:
+    """Whether this person exists only by signing in, and has not for too long."""
+    signed_in_at = person.jit_signed_in_at
+    return signed_in_at is not None and since is not None and signed_in_at < since
+
+
+def _seated_by(seat: Row | None) -> frozenset[str]:
+    """The groups that give the seat already."""
+    sources = seat.sources if seat is not None else ()
+    return frozenset(source["group_id"] for source in sources if source["type"] == "group")

@@ -2,7 +2,8 @@
 
 There is nothing to find unless somebody wrote past the services or these have a fault. What looks wrong is
 looked at once more under its lock, because people change while they are read. Nobody is looked at about
-whom the worker is still to decide: people of a running job, and of mappings whose time has just come or gone.
+whom the worker is still to decide: people of a running job, of mappings whose time has just come or gone, and
+those whose seat by signing in has just ended.
 The seat's row is the truth about a seat: the pool counts those rows, and the principal repeats them.
 """
 
@@ -24,8 +25,9 @@ from app.governance.decisions import Decision, source_dict
 from app.governance.entitlements import EntitlementService
 from app.governance.events import DriftRepaired
 from app.governance.holds import IS_PLACE, Holds
+from app.governance.jit_seats import IS_LAPSED
 from app.governance.models import group_mappings, holds, job_people, seat_pools, seats
-from app.governance.policy import IS_DUE, load_policy
+from app.governance.policy import IS_DUE, jit_seats_since, load_policy
 from app.governance.removal_guard import HOLDING
 from app.governance.seat_pool import SeatPool
 
@@ -49,6 +51,9 @@ _MIRROR = (
 # Those about whom the worker is still to decide.
 _PENDING = union_all(
     select(job_people.c.user_id).where(job_people.c.org_id == ORG_ID, is_one_of(job_people.c.user_id, "ids")),
+    select(principals.c.user_id).where(
+        principals.c.org_id == ORG_ID, is_one_of(principals.c.user_id, "ids"), IS_LAPSED
+    ),
     *(
         select(table.c.user_id)
         .select_from(
@@ -165,10 +170,11 @@ class DriftService:
 
     def _compare(self, user_ids: Sequence[str]) -> list[Drift]:
         policy = load_policy(self._uow)
+        moments = {"now": self._uow.now, "since": jit_seats_since(self._uow)}
         found = []
         for batch in batches(user_ids):
             # Before the people, so that whoever is decided about meanwhile is seen as they are then.
-            pending = set(self._uow.execute(_PENDING, {"ids": list(batch), "now": self._uow.now}).scalars())
+            pending = set(self._uow.execute(_PENDING, {**moments, "ids": list(batch)}).scalars())
             settled = [user_id for user_id in batch if user_id not in pending]
             for decision in self._decider.decide(self._decider.people(settled), policy):
                 fields = _differences(decision)

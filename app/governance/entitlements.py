@@ -71,6 +71,12 @@ class EntitlementService:
         """
         self._refresh(sorted(set(user_ids)), self._decider.lock, asked_at=asked_at)
 
+    def refresh_signed_in(self, user_id: str) -> None:
+        """The same for somebody who signs in at this moment, for the mappings that wait for that."""
+        people = self._decider.lock([user_id])
+        decided = self._decider.decide(people, load_policy(self._uow), signing_in=True)
+        self._refresh([user_id], self._decider.lock, decided=decided)
+
     def refresh_members(self, group_id: str, added: Sequence[str], removed: Sequence[str]) -> None:
         """The same for who joined and who left a locked group; a mass removal of seats is held."""
         left, ids = frozenset(removed), sorted({*added, *removed})

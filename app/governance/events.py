@@ -130,6 +130,12 @@ class EntitlementChange:
     action: str
     data: Mapping[str, Any]
 
+    @property
+    def takes_everything(self) -> bool:
+        """Whether the person is left without a seat or without any role."""
+        has_lost_role = self.data.get("role_id") is None and self.data.get("previous_role_id") is not None
+        return has_lost_role or self.action == "seat.released"
+
 
 @dataclass(frozen=True, slots=True)
 class EntitlementsChanged(Event):

@@ -1,6 +1,7 @@
 """Reads an organization's roles and ordered mappings as values for the resolver."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, or_, select
 
@@ -43,6 +44,7 @@ _POLICY_OF = _POLICY.where(
 _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
 )
+_JIT_SEAT_DAYS = select(organizations.c.jit_seat_days).where(organizations.c.org_id == ORG_ID)
 _now = bindparam("now", type_=UtcDateTime)
 # Time has made it count, or no longer count, since its people were last decided about.
 IS_DUE = or_(
@@ -118,6 +120,11 @@ def _policy(uow: UnitOfWork, rows: Sequence[Row]) -> Policy:
         moment=uow.now,
         ceiling=_ceiling(rows[0].ceiling),
     )
+
+
+def jit_seats_since(uow: UnitOfWork) -> datetime:
+    """Who exists only by signing in has no seat if they last did so before this."""
+    return uow.now - timedelta(days=uow.execute(_JIT_SEAT_DAYS).scalar_one())
 
 
 def due_group_ids(uow: UnitOfWork) -> set[str]:

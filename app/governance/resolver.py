@@ -154,16 +154,19 @@ def resolve(
     group_ids: frozenset[str],
     manual_role_id: str | None,
     held_role_id: str | None = None,
+    signed_in: frozenset[str] = frozenset(),
 ) -> Entitlement:
     """The rights of an active person who is a direct member of `group_ids`, or counts as one.
 
+    A mapping with `seat_on: login` gives its seat to who has signed in since it applied to them:
+    `signed_in` are the groups of which that is so.
     The role is that of the first matching mapping; a manual seat counts after all mappings, a role
     whose loss is held before them. In mode
     `union` every matching role adds its surfaces (if it gives a seat), models and permissions; in
     mode `first` only the deciding one does. Denies of the roles that count win over what they allow,
     and what is left is cut to the organization's ceiling.
     """
-    matches = list(_matches(policy, group_ids, manual_role_id, held_role_id))
+    matches = list(_matches(policy, group_ids, manual_role_id, held_role_id, signed_in))
     if not matches:
         return NOTHING
     first = matches[0]
@@ -191,7 +194,11 @@ def resolve(
 
 
 def _matches(
-    policy: Policy, group_ids: frozenset[str], manual_role_id: str | None, held_role_id: str | None
+    policy: Policy,
+    group_ids: frozenset[str],
+    manual_role_id: str | None,
+    held_role_id: str | None,
+    signed_in: frozenset[str],
 ) -> Iterable[_Match]:
     if held_role_id is not None:
         role = policy.roles[held_role_id]
@@ -200,7 +207,8 @@ def _matches(
         if mapping.group_id in group_ids and mapping.is_in_force(policy.moment):
             role = policy.roles[mapping.role_id]
             source = Source("group", role.id, mapping.group_id, mapping.id)
-            gives_seat = role.seat and mapping.seat_on == "provision"
+            is_due = mapping.seat_on == "provision" or mapping.group_id in signed_in
+            gives_seat = role.seat and is_due
             yield _Match(source, role, mapping.position, gives_seat)
     if manual_role_id is not None:
         role = policy.roles[manual_role_id]
@@ -246,7 +254,7 @@ def _reasons(matches: Sequence[_Match], counting: Sequence[_Match]) -> Iterable[
             outcome, text = "loses", "a mapping before it decides (rights_mode is 'first')"
         if outcome != "loses" and not match.gives_seat:
             text += "; no seat: " + (
-                "the seat comes at the first sign-in" if match.role.seat else "the role has none"
+                "the seat comes at the next sign-in" if match.role.seat else "the role has none"
             )
         yield Reason(match.source, outcome, text)
 

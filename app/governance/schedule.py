@@ -16,9 +16,10 @@ def entitle(
     group_ids: frozenset[str],
     manual_role_id: str | None,
     held_role_id: str | None = None,
+    signed_in: frozenset[str] = frozenset(),
 ) -> Entitlement:
     """What `resolve` says as of the policy's moment, with `lapses_at` and the mappings out of their time."""
-    now = resolve(policy, group_ids, manual_role_id, held_role_id)
+    now = resolve(policy, group_ids, manual_role_id, held_role_id, signed_in)
     timed = [mapping for mapping in policy.mappings if _has_times(mapping) and mapping.group_id in group_ids]
     if not timed:
         return now
@@ -26,7 +27,10 @@ def entitle(
         (
             moment
             for moment in _changes_after(policy.moment, timed)
-            if _loses(now, resolve(replace(policy, moment=moment), group_ids, manual_role_id, held_role_id))
+            if _loses(
+                now,
+                resolve(replace(policy, moment=moment), group_ids, manual_role_id, held_role_id, signed_in),
+            )
         ),
         None,
     )

@@ -31,6 +31,7 @@ class Protocol:
     hint: str
 
 
+JSON = Protocol(render_problem, "Check the address.")
 _API = Protocol(render_problem, "All addresses of the API are listed by GET /api/v1/openapi.json.")
 _PAGES = Protocol(render_html, "Check the address, or ask whoever gave it to you for the right one.")
 

@@ -18,8 +18,9 @@ _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+# Of every answer that does not bring its own.
+_POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _SURFACES = ("scim", "api", "sso", "console")
@@ -57,7 +58,10 @@ def _finish(response: Response) -> Response:
     answered, lasting = _counters(_surface(path[1:].partition("/")[0]), method, status)
     answered.inc()
     lasting.observe(seconds)
-    response.headers.extend([("X-Request-Id", current.request_id), *_SAFE_HEADERS, *current.headers.items()])
+    policy = () if _POLICY[0] in response.headers else (_POLICY,)
+    response.headers.extend(
+        [("X-Request-Id", current.request_id), *_SAFE_HEADERS, *policy, *current.headers.items()]
+    )
     _log.info(
         "request",
         request_id=current.request_id,

@@ -7,7 +7,7 @@ from sqlalchemy import ClauseElement, column, select, table, union_all
 
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
-from app.directory.groups import _JOIN, _LEAVE
+from app.directory.group_people import _JOIN, _LEAVE
 from app.directory.models import groups, users
 from app.settings import Settings
 from app.wiring import Container

@@ -247,6 +247,16 @@ def test_a_mapping_whose_time_has_just_come_is_no_drift(
     assert drifted(acme, person) == [person]
 
 
+def test_a_seat_by_sign_in_that_has_just_ended_is_no_drift(
+    acme: Organization, company: dict[str, str]
+) -> None:
+    corrupt(acme, of_principal(jit_signed_in_at=LONG_AGO), who=company["bob"])
+    assert drifted(acme, company["bob"]) == []
+    build_worker(acme.container).round()
+    assert acme.seat_state(company["bob"]) == "released"
+    assert drifted(acme, company["bob"]) == []
+
+
 def drifted(acme: Organization, *people: str) -> list[str]:
     """Who of these is found at the moment of the application's clock."""
     with in_organization(acme.app, acme.id) as services:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.core.ids import edge_id
-from app.wiring import JOBS
+from app.jobs import JOBS
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 

@@ -23,6 +23,7 @@ def settings_for(database_url: str, owner_database_url: str = "") -> Settings:
             "USHER_SCIM_PER_SECOND": "100000",
             "USHER_SCIM_BURST": "100000",
             "USHER_API_PER_SECOND": "100000",
+            "USHER_SIGNIN_PER_MINUTE": "1000000",
             "USHER_LOG_LEVEL": "error",
         }
     )

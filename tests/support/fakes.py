@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.core.guarded_fetch import FetchRefusedError, GuardedFetch
+from app.sso.txt_records import TxtAnswer
+
 
 class FakeClock:
     """Real time plus an offset, so that rows of one run keep their order."""
@@ -25,3 +28,43 @@ class FakeClock:
     def reset(self) -> None:
         self.offset = timedelta(0)
         self.fixed = None
+
+
+class FakeResolver:
+    """DNS as a test writes it; nothing is asked."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, TxtAnswer] = {}
+        self.asked: list[str] = []
+
+    def publish(self, name: str, *texts: str) -> None:
+        self._answers[name] = TxtAnswer(texts, texts)
+
+    def answer(self, name: str, answer: TxtAnswer) -> None:
+        self._answers[name] = answer
+
+    def fail(self, name: str) -> None:
+        """Nobody answers for this name."""
+        self._answers[name] = TxtAnswer(None, None)
+
+    def remove(self, name: str) -> None:
+        self._answers.pop(name, None)
+
+    def look(self, name: str) -> TxtAnswer:
+        self.asked.append(name)
+        return self._answers.get(name, TxtAnswer((), ()))
+
+
+class FakeFetch(GuardedFetch):
+    """Documents of others as a test writes them; nothing is fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    def read(self, url: str) -> bytes:
+        self.asked.append(url)
+        if url not in self.documents:
+            raise FetchRefusedError("The address answers with status 404.")
+        return self.documents[url]

@@ -27,7 +27,12 @@ def free_port() -> int:
 def environment(database_url: str, port: int, **more: str) -> dict[str, str]:
     """The environment of a user's shell, without what pytest runs under."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("USHER_", "PYTEST_"))}
-    settings = {"USHER_DATABASE_URL": database_url, "USHER_BASE_URL": f"http://127.0.0.1:{port}"}
+    settings = {
+        "USHER_DATABASE_URL": database_url,
+        "USHER_BASE_URL": f"http://127.0.0.1:{port}",
+        # All sign-ins of a test come from this machine.
+        "USHER_SIGNIN_PER_MINUTE": "1000000",
+    }
     return {**kept, **settings, **more}
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from app.audit.models import audit_events, outbox_messages
 from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
 from app.core.tenancy import ORG_ID
-from app.wiring import JOBS, Container, Services, build_worker
+from app.jobs import JOBS
+from app.wiring import Container, Services, build_worker
 from app.worker import Worker
 from tests.support.cast import Organization, in_organization
 from tests.support.fakes import FakeClock

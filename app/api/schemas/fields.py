@@ -27,7 +27,8 @@ class EdgeId(fields.String):
     """Bare inside, prefixed outside. A text that is no such id is `NotFoundError`, as a foreign id is."""
 
     def __init__(self, prefix: str, **options: Any) -> None:
-        super().__init__(metadata=describe_edge_id(prefix), **options)
+        shown = {**describe_edge_id(prefix), **options.pop("metadata", {})}
+        super().__init__(metadata=shown, **options)
         self.prefix = prefix
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:

@@ -1,0 +1,64 @@
+"""How the services of signing in are built; `building` has all the others."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from app.core.tokens import Randomness
+from app.directory.groups import GroupService
+from app.directory.users import UserService
+from app.governance.entitlements import EntitlementService
+from app.governance.jit_seats import JitSeats
+from app.governance.waiting_list import WaitingList
+from app.sso.asserted_people import AssertedPeople
+from app.sso.connections import ConnectionService
+from app.sso.disclosure import Disclosure, UnprovedTraces
+from app.sso.identities import IdentityService
+from app.sso.idp_certificates import IdpCertificates
+from app.sso.leftovers import Leftovers
+from app.sso.login_requests import LoginRequests
+from app.sso.ownership import DomainOwnership
+from app.sso.routes_cookies import Cookies
+from app.sso.session_recognition import SessionRecognition
+from app.sso.sessions import SessionService
+from app.sso.sign_in import SignInService
+from app.sso.single_logout import SingleLogout
+from app.sso.sp_keys import SpKeys
+from app.sso.traces import LoginTraces
+from app.sso.trusted_connections import TrustedConnections
+from app.sso.universal_logout import UniversalLogout
+from app.sso.waiting_places import WaitingPlaces
+
+if TYPE_CHECKING:
+    from app.wiring import Services
+
+SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
+    JitSeats: lambda s: JitSeats(s.uow, s.get(EntitlementService)),
+    Randomness: lambda s: s.container.environment.randomness,
+    Cookies: lambda s: Cookies(s.container.settings.base_url),
+    Disclosure: lambda s: Disclosure(is_development=not s.container.settings.is_production),
+    UnprovedTraces: lambda s: s.container.unproved_traces,
+    SessionRecognition: lambda s: SessionRecognition(s.uow),
+    SessionService: lambda s: SessionService(s.uow, s.container.environment.randomness),
+    WaitingList: lambda s: WaitingList(s.uow),
+    WaitingPlaces: lambda s: WaitingPlaces(s.get(WaitingList).positions),
+    LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
+    LoginTraces: lambda s: LoginTraces(s.uow),
+    Leftovers: lambda s: Leftovers(s.uow),
+    TrustedConnections: lambda s: TrustedConnections(
+        s.uow, s.get(ConnectionService), s.get(IdpCertificates), s.get(SpKeys), s.container.urls
+    ),
+    IdentityService: lambda s: IdentityService(s.uow),
+    AssertedPeople: lambda s: AssertedPeople(s.uow, s.get(UserService), s.get(GroupService)),
+    SignInService: lambda s: SignInService(
+        s.uow,
+        requests=s.get(LoginRequests),
+        ownership=s.get(DomainOwnership),
+        identities=s.get(IdentityService),
+        users=s.get(UserService),
+        people=s.get(AssertedPeople),
+        sessions=s.get(SessionService),
+        base_url=s.container.settings.base_url,
+    ),
+    UniversalLogout: lambda s: UniversalLogout(s.uow, s.get(SessionService)),
+    SingleLogout: lambda s: SingleLogout(s.uow, s.get(TrustedConnections), s.get(SessionService)),
+}

@@ -1,0 +1,50 @@
+"""Which identity provider signs an address in: decided by its domain alone.
+
+It must not know people. Whoever asks learns that a domain is captured, which DNS says as well, and nothing
+about who has an account.
+"""
+
+from sqlalchemy import bindparam, case, select
+
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.sso.models import connections, domains
+from app.sso.ownership import DomainOwnership
+
+_DOMAIN = select(domains.c.state, domains.c.connection_id).where(
+    domains.c.org_id == ORG_ID, domains.c.id == bindparam("id")
+)
+_is_in_test = case((connections.c.mode == "test", 1), else_=0)
+# The chosen one, else the oldest that is in force, else the oldest that is being tested.
+_CONNECTION = (
+    select(connections.c.id)
+    .where(connections.c.org_id == ORG_ID, connections.c.deleted_at.is_(None), connections.c.mode != "off")
+    .order_by(
+        case((connections.c.id == bindparam("chosen", type_=connections.c.id.type), 0), else_=1),
+        _is_in_test,
+        connections.c.id,
+    )
+    .limit(1)
+)
+
+
+class Discovery:
+    def __init__(self, uow: UnitOfWork, ownership: DomainOwnership) -> None:
+        self._uow = uow
+        self._ownership = ownership
+
+    def connection_for(self, domain: str) -> str | None:
+        """The id of the connection for a domain in its ASCII form, whose organization is then entered.
+
+        None for a domain that nobody has captured, whose proof has lapsed, or without a connection.
+        """
+        uow = self._uow
+        owner = self._ownership.holders(domain).owner
+        if owner is None:
+            return None
+        uow.enter(owner.org_id)
+        row = uow.execute(_DOMAIN, {"id": owner.domain_id}).one()
+        if row.state == "lapsed":
+            return None
+        found: str | None = uow.execute(_CONNECTION, {"chosen": row.connection_id}).scalar_one_or_none()
+        return found

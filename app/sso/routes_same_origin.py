@@ -1,0 +1,42 @@
+"""Whether a POST comes from a page of this server: its browser says so, or it knows the session's token.
+
+Browsers send no session cookie with a POST from another site; this is for what is on the same site and
+for browsers that do.
+"""
+
+import hashlib
+import hmac
+
+from flask import request
+
+from app.core.errors import ForbiddenError
+from app.sso.routes_cookies import SESSION, Cookies
+from app.web.context import service
+
+FIELD = "csrf_token"
+
+
+class CrossOriginError(ForbiddenError):
+    code = "cross_origin"
+
+
+def csrf_token() -> str:
+    """What a form of ours carries: only who reads the page of this session knows it."""
+    secret = service(Cookies).read(SESSION) or ""
+    return hmac.new(secret.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def require_same_origin() -> None:
+    """Raises `CrossOriginError` unless the POST was sent by a page of this server."""
+    if _says_same_origin() or hmac.compare_digest(
+        request.form.get(FIELD, "").encode(), csrf_token().encode()
+    ):
+        return
+    raise CrossOriginError("This request did not come from a page of this server. Open the page again.")
+
+
+def _says_same_origin() -> bool:
+    fetched = request.headers.get("Sec-Fetch-Site")
+    if fetched is not None:
+        return fetched == "same-origin"
+    return request.headers.get("Origin") == service(Cookies).base_url

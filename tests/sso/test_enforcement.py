@@ -1,0 +1,179 @@
+"""The modes of a connection, and all that must be in place before it is enforced."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.core.clock import rfc3339
+from app.sso.connections import effective_mode
+from app.sso.domains import DomainService
+from app.sso.enforcement import Enforcement
+from tests.sso.test_connections import connect, shown
+from tests.support.cast import Organization, in_organization, json_of
+from tests.support.fakes import FakeClock
+from tests.support.idp_metadata import metadata_xml
+from tests.support.saml_idp import key_pair
+
+Later = Callable[..., None]
+
+
+def set_mode(organization: Organization, connection: dict[str, Any], mode: str, **more: Any) -> Any:
+    return organization.api.patch(f"/connections/{connection['id']}", {"mode": mode, **more})
+
+
+def owner(organization: Organization) -> str:
+    """Somebody who may manage sign-on."""
+    user_id = organization.scim.create_user()
+    organization.map_group(organization.scim.create_group(members=[user_id]), "owner")
+    return user_id
+
+
+def make_ready(organization: Organization, name: str) -> dict[str, Any]:
+    """An optional connection to which nothing is missing but a way in without the identity provider."""
+    made = connect(organization, mode="optional")
+    with in_organization(organization.app, organization.id) as services:
+        services.get(DomainService).verify_by_operator(name)
+        services.commit()
+    sign_in(organization, made, owner(organization))
+    assert organization.api.get(f"/connections/{made['id']}/locked_out").status_code == 200
+    return made
+
+
+def sign_in(organization: Organization, connection: dict[str, Any], user_id: str) -> None:
+    """As the ACS notes it."""
+    connection_id = connection["id"].removeprefix("conn_")
+    with in_organization(organization.app, organization.id) as services:
+        services.get(Enforcement).note_sign_in(connection_id, connection["configuration_hash"], user_id)
+        services.commit()
+
+
+def test_a_ready_connection_is_enforced_after_a_notice_of_seven_days(
+    acme: Organization, name: str, clock: FakeClock
+) -> None:
+    clock.stop()
+    made = make_ready(acme, name)
+    response = set_mode(acme, made, "enforced", break_glass="console_link")
+    assert response.status_code == 200, response.text
+    assert json_of(response)["mode"] == "enforced"
+    assert json_of(response)["enforced_at"] == rfc3339(clock.now() + timedelta(days=7))
+
+
+def test_enforcement_begins_on_its_day(acme: Organization, name: str, clock: FakeClock) -> None:
+    clock.stop()
+    made = make_ready(acme, name)
+    day = rfc3339(clock.now() + timedelta(days=1))
+    set_mode(acme, made, "enforced", break_glass="console_link", enforced_at=day)
+    modes = []
+    for _ in range(3):
+        with in_organization(acme.app, acme.id, write=False) as services:
+            row = services.get(Enforcement)._service.row(made["id"].removeprefix("conn_"))
+            modes.append(effective_mode(row, services.uow.now))
+        clock.advance(hours=12)
+    assert modes == ["optional", "optional", "enforced"]
+
+
+def test_a_bare_connection_is_told_all_that_is_missing_for_enforcement(acme: Organization) -> None:
+    made = connect(acme, mode="optional")
+    response = set_mode(acme, made, "enforced")
+    assert (response.status_code, json_of(response)["code"]) == (409, "enforcement_refused")
+    for missing in ("domain", "No owner has signed in", "one-time codes", "locked out"):
+        assert missing in json_of(response)["detail"]
+    assert shown(acme, made)["mode"] == "optional"
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"attributes": {"email": "mail"}}, "No owner has signed in"),
+        ({"metadata_xml": metadata_xml(keys=[key_pair("idp-old", "old")])}, "No certificate"),
+    ],
+)
+def test_a_change_of_configuration_needs_a_new_test(
+    acme: Organization, name: str, change: dict[str, Any], missing: str
+) -> None:
+    made = make_ready(acme, name)
+    assert acme.api.patch(f"/connections/{made['id']}", change).status_code == 200
+    response = set_mode(acme, made, "enforced", break_glass="console_link")
+    assert response.status_code == 409
+    assert missing in json_of(response)["detail"]
+
+
+def test_a_test_is_good_for_a_day(acme: Organization, name: str, later: Later) -> None:
+    made = make_ready(acme, name)
+    later(hours=25)
+    response = set_mode(acme, made, "enforced", break_glass="console_link")
+    assert "No owner has signed in" in json_of(response)["detail"]
+    assert "has not been read" in json_of(response)["detail"]
+
+
+def test_a_sign_in_of_somebody_who_is_no_owner_is_no_test(acme: Organization) -> None:
+    made = connect(acme, mode="optional")
+    sign_in(acme, made, acme.scim.create_user())
+    assert shown(acme, made)["tested_at"] is None
+
+
+def test_enforced_follows_optional_only(acme: Organization) -> None:
+    for mode in ("off", "test"):
+        made = connect(acme, mode=mode)
+        response = set_mode(acme, made, "enforced", break_glass="console_link")
+        assert (response.status_code, json_of(response)["code"]) == (409, "mode_step_refused")
+
+
+@pytest.mark.parametrize("mode", ["off", "test", "optional"])
+def test_a_step_down_from_enforced_is_free(acme: Organization, name: str, mode: str) -> None:
+    made = make_ready(acme, name)
+    set_mode(acme, made, "enforced", break_glass="console_link")
+    response = set_mode(acme, made, mode)
+    assert (response.status_code, json_of(response)["mode"], json_of(response)["enforced_at"]) == (
+        200,
+        mode,
+        None,
+    )
+
+
+def test_a_new_connection_cannot_be_made_enforced(acme: Organization) -> None:
+    body = {"name": "Okta", "mode": "enforced", "metadata_xml": metadata_xml()}
+    assert acme.api.post("/connections", body).status_code == 409
+    assert json_of(acme.api.get("/connections"))["data"] == []
+
+
+def test_an_enforced_connection_and_its_domains_cannot_be_given_up(acme: Organization, name: str) -> None:
+    made = make_ready(acme, name)
+    set_mode(acme, made, "enforced", break_glass="console_link")
+    (domain,) = json_of(acme.api.get("/domains"))["data"]
+    for path in (f"/connections/{made['id']}", f"/domains/{domain['id']}"):
+        response = acme.api.delete(path)
+        assert (response.status_code, json_of(response)["code"]) == (409, "sso_enforced")
+
+
+def test_every_step_is_audited_with_both_modes(acme: Organization) -> None:
+    made = connect(acme)
+    for mode in ("test", "test", "optional", "off"):
+        set_mode(acme, made, mode)
+    events = json_of(acme.api.get(f"/audit/events?target_id={made['id']}"))["data"]
+    steps = [event["data"] for event in events if event["action"] == "connection.mode_changed"]
+    assert [(step["before"], step["after"]) for step in steps] == [
+        ("off", "test"),
+        ("test", "optional"),
+        ("optional", "off"),
+    ]
+
+
+def test_the_list_of_the_locked_out_names_the_active_who_never_signed_in(acme: Organization) -> None:
+    made = connect(acme)
+    stays, leaves = acme.scim.create_user("stays@acme.example"), acme.scim.create_user()
+    acme.scim.set_active(leaves, False)
+    listed = json_of(acme.api.get(f"/connections/{made['id']}/locked_out"))["data"]
+    assert [(person["user_id"], person["user_name"]) for person in listed] == [
+        (f"user_{stays}", "stays@acme.example")
+    ]
+
+
+def test_a_day_of_enforcement_in_the_past_is_refused(acme: Organization, name: str) -> None:
+    made = make_ready(acme, name)
+    response = set_mode(
+        acme, made, "enforced", break_glass="console_link", enforced_at="2020-01-01T00:00:00Z"
+    )
+    assert response.status_code == 422
