@@ -94,7 +94,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Outbox: lambda s: Outbox(s.uow),
     # governance
     JobStore: lambda s: JobStore(s.uow),
-    RemovalGuard: lambda s: RemovalGuard(s.uow),
+    RemovalGuard: lambda s: RemovalGuard(s.uow, s.get(OrganizationService)),
     Holds: lambda s: Holds(s.uow, s.get(Outbox)),
     SeatPool: lambda s: SeatPool(s.uow, s.get(JobStore), s.get(RemovalGuard), s.get(Holds)),
     EntitlementService: lambda s: EntitlementService(

@@ -53,7 +53,7 @@ def test_a_member_of_a_mapped_group_costs_the_same_among_few_and_many(
         few = statements(partial(change, small, newcomers[0]))
         many = statements(partial(change, large, newcomers[1]))
         assert few == many
-        # Two of them ask whether a leaver is one of many. SQLite sends each write by itself.
+        # One asks whether a leaver is one of many, one reads the settings. SQLite sends each write by itself.
         assert len(few) <= 17, "\n".join(few)
 
 
