@@ -108,7 +108,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Outbox: lambda s: Outbox(s.uow),
     # governance
     JobStore: lambda s: JobStore(s.uow),
-    RemovalGuard: lambda s: RemovalGuard(s.uow),
+    RemovalGuard: lambda s: RemovalGuard(s.uow, s.get(OrganizationService)),
     Holds: lambda s: Holds(s.uow, s.get(Outbox)),
     SeatPool: lambda s: SeatPool(s.uow, s.get(JobStore), s.get(RemovalGuard), s.get(Holds)),
     EntitlementService: lambda s: EntitlementService(
@@ -144,7 +144,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(SeatService),
     ),
     TimelineService: lambda s: TimelineService(s.uow),
-    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),
+    DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool), s.get(Holds)),
     Reconciliation: lambda s: Reconciliation(s.uow, s.get(DriftService), s.get(Outbox)),
     # spend
     CounterReader: lambda s: CounterReader(s.uow),

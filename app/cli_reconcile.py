@@ -89,7 +89,10 @@ def _shown(report: Report) -> dict[str, Any]:
         "repaired": report.repaired,
         "seat_pool": None
         if report.pool is None
-        else {"stored": report.pool.stored, "expected": report.pool.counted},
+        else {
+            name: {"stored": stored, "expected": expected}
+            for name, (stored, expected) in report.pool.counters.items()
+        },
         "people": [
             {
                 "user_id": edge_id("user", drift.user_id),

@@ -1,18 +1,20 @@
 """`python -m bench.governance`: a new order of the mappings over everybody, while others go on working.
 
 Three orders in turn: everybody gains a seat, everybody's role changes, everybody loses it. Each is planned
-and applied over the real API; a few clients send other requests before and meanwhile.
+and applied over the real API; a few clients send other requests before and meanwhile. Before the last one
+everybody is compared with what they should be.
 """
 
 import itertools
 import json
+import os
 import random
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -202,6 +204,15 @@ class Bench:
         return self.api.send(Request("POST", f"/api/v1/group_mappings/{path}", json.dumps(body)))
 
 
+def reconcile(environment: Mapping[str, str]) -> None:
+    """Compare everybody with what they should be; drift ends the bench."""
+    began = time.perf_counter()
+    with watched(os.getpid()) as memory:
+        report = usher(environment, "reconcile", "--org", "acme", "--dry-run", "--json")
+    seconds = time.perf_counter() - began
+    print(f"reconcile, {report['checked']:,} people: {seconds:.1f} s, {memory.peak:.0f} MB", flush=True)
+
+
 def show(text: str, value: float, bar: float, unit: str) -> None:
     verdict = "ok" if value <= bar else "ABOVE"
     print(f"{text}: {value:.1f} of at most {bar:.0f} {unit} ({verdict})", flush=True)
@@ -252,6 +263,7 @@ def _measure(databases: Databases, people: int, folder: Path) -> None:
         for text, role in (("everybody gains a seat", "member"), ("everybody's role changes", "owner")):
             bench.measure(text, [{"group_id": group_id, "role_id": roles[role]}, pilots])
             settle()
+        reconcile(environment)
         bench.measure("everybody loses their seat", [])
 
 

@@ -46,6 +46,7 @@ _UPDATE = (
 class OrganizationService:
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
+        self._current: Row | None = None
 
     def create(self, slug: str, name: str) -> str:
         """Create the organization and enter it; raises `ConflictError` on a taken slug."""
@@ -77,7 +78,10 @@ class OrganizationService:
         return self._uow.execute_unscoped(_ALL).scalars()
 
     def current(self) -> Row:
-        return self._uow.execute(_CURRENT).one()
+        """The settings, read once in a transaction, whoever asks for them."""
+        if self._current is None:
+            self._current = self._uow.execute(_CURRENT).one()
+        return self._current
 
     def update(self, changes: Mapping[str, Any]) -> Row:
         """Change some of `DEFAULTS`; answers the row as it is afterwards.
@@ -92,6 +96,7 @@ class OrganizationService:
             return before
         values = {f"new_{name}": different.get(name, getattr(before, name)) for name in DEFAULTS}
         uow.execute(_UPDATE, values)
+        self._current = None
         uow.add(OrganizationUpdated(uow.org_id, different))
         return self.current()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, insert, update
+from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, bindparam, case, insert, update
 
 from app.core.connection import Row
 from app.core.database import UtcDateTime
@@ -73,17 +73,20 @@ _STORE_ALIKE = (
     .values(epoch=principals.c.epoch + 1, **_NEW)
 )
 
-# The seat state as it holds at `:now`: a seat whose rights have lapsed is released, whoever says so first.
-SEAT_STATE_NOW: ColumnElement[str | None] = case(
-    (
-        and_(
-            principals.c.lapses_at <= bindparam("now", type_=UtcDateTime),
-            principals.c.seat_state.is_not(None),
-        ),
-        "released",
-    ),
-    else_=principals.c.seat_state,
-)
+
+def has_lapsed(table: FromClause) -> ColumnElement[bool]:
+    """Whether the entitlement of a principal, in this alias of the table, is worth nothing at `:now`."""
+    return and_(table.c.lapses_at.is_not(None), table.c.lapses_at <= bindparam("now", type_=UtcDateTime))
+
+
+def seat_state_now(table: FromClause) -> ColumnElement[str | None]:
+    """The seat state at `:now`: a seat whose rights have lapsed is released, whoever says so first."""
+    return case(
+        (and_(has_lapsed(table), table.c.seat_state.is_not(None)), "released"), else_=table.c.seat_state
+    )
+
+
+SEAT_STATE_NOW = seat_state_now(principals)
 
 
 def as_of(row: Row, now: datetime) -> Row:

@@ -5,7 +5,7 @@ limit of their role, the lowest of their groups' limits, the organization's. Poo
 must not know what has been spent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,11 @@ from app.governance.models import WINDOWS
 
 # The order in which a personal cap is looked for.
 SOURCES = ("user", "role", "group", "organization")
+
+# What one person may spend alone: window to nano-dollars, null is no cap.
+PersonalCaps = Mapping[str, int | None]
+NO_CAPS: PersonalCaps = dict.fromkeys(WINDOWS, None)
+DEPROVISIONED: PersonalCaps = dict.fromkeys(WINDOWS, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,13 +74,12 @@ class Decider:
         decisions = []
         for person in people:
             seat = found.get(person.user_id)
-            entitlement = NOTHING
+            entitlement, held = NOTHING, standing.get(person.user_id, NOTHING_HELD)
             manual_role_id = seat.manual_role_id if seat is not None else None
             if person.active and not _has_lapsed(person, since):
-                held = standing.get(person.user_id, NOTHING_HELD)
                 mine = held.group_ids.union(groups.get(person.user_id, ()))
                 # Who has signed in for a seat that they hold need not do so again.
-                signed_in = mine if signing_in else mine & _seated_by(seat)
+                signed_in = mine if signing_in else mine & _signed_in_for(seat)
                 key = mine, manual_role_id, held_roles.get(person.user_id, held.role_id), signed_in
                 if key not in known:
                     known[key] = entitle(policy, *key)
@@ -91,7 +90,7 @@ class Decider:
                 and person.role_id == owner_id
                 and owner_id not in (entitlement.role_id, manual_role_id)
             )
-            decisions.append(Decision(person, seat, entitlement, loses_owner))
+            decisions.append(Decision(person, seat, entitlement, loses_owner, held.has_place))
         return decisions
 
     def _mapped_groups(self, user_ids: Sequence[str], policy: Policy) -> dict[str, set[str]]:
@@ -109,7 +108,7 @@ def _has_lapsed(person: Principal, since: datetime | None) -> bool:
     return signed_in_at is not None and since is not None and signed_in_at < since
 
 
-def _seated_by(seat: Row | None) -> frozenset[str]:
-    """The groups that give the seat already."""
+def _signed_in_for(seat: Row | None) -> frozenset[str]:
+    """The groups whose mapping waits for a sign-in, and has given the seat with one."""
     sources = seat.sources if seat is not None else ()
-    return frozenset(source["group_id"] for source in sources if source["type"] == "group")
+    return frozenset(source["group_id"] for source in sources if source.get("signed_in"))

@@ -13,12 +13,13 @@ from app.governance.resolver import Entitlement, Source
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one person had and what the resolver says now."""
+    """What one person had and what the resolver says now; `has_place` if one is kept for their return."""
 
     person: Principal
     seat: Row | None
     entitlement: Entitlement
     loses_owner: bool = False
+    has_place: bool = False
 
     @property
     def state(self) -> str | None:
@@ -48,8 +49,9 @@ def change_data(previous_role_id: str | None, entitlement: Entitlement) -> Mappi
 
 
 def source_dict(source: Source) -> dict[str, Any]:
-    """A seat's source as it is stored and shown, ids bare."""
-    return {"type": source.type, "group_id": source.group_id, "mapping_id": source.mapping_id}
+    """A seat's source as it is stored and shown, ids bare; that it came with a sign-in is only stored."""
+    shown = {"type": source.type, "group_id": source.group_id, "mapping_id": source.mapping_id}
+    return {**shown, "signed_in": True} if source.signed_in else shown
 
 
 def with_rights(person: Principal, entitlement: Entitlement, state: str | None) -> Principal:

@@ -21,7 +21,7 @@ from app.governance.entitlements import EntitlementService
 from app.governance.events import HeldChangeApproved, HeldChangeDiscarded
 from app.governance.holds import LAST_OWNER, MASS_DEACTIVATION, Holds
 from app.governance.models import held_changes, holds
-from app.governance.policy import lock_groups
+from app.governance.policy import load_policy, lock_groups
 from app.governance.removal_guard import RemovalGuard
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
@@ -123,10 +123,8 @@ class HeldChangeService:
                 "place kept. Approve the change to give the places to who waits.",
                 code="held_change_not_discardable",
             )
-        self._seats.note_manual(
-            {row.user_id: row.role_id for row in people},
-            f"Kept when the loss held as {change.id} was discarded.",
-        )
+        reason = f"Kept when the loss held as {change.id} was discarded."
+        self._seats.note_manual(self._kept_roles(change, people), reason)
         self._decide(change, people, "discarded")
         self._entitlements.refresh(row.user_id for row in people)
         return self.get(held_change_id)
@@ -152,6 +150,19 @@ class HeldChangeService:
             raise ConflictError(
                 "Nobody else is an owner; give somebody else the role first.", code="last_owner"
             )
+
+    def _kept_roles(self, change: Row, people: Sequence[Row]) -> dict[str, str]:
+        """By user id the role that the hold gives them, and not what another group gives: that may end."""
+        if change.cause == LAST_OWNER:
+            return {row.user_id: row.role_id for row in people}
+        roles: dict[str, str] = {}
+        user_ids = [row.user_id for row in people]
+        for decisions in self._entitlements.preview(load_policy(self._uow), user_ids, lock=False):
+            for decision in decisions:
+                for source in decision.entitlement.sources:
+                    if source.group_id == change.group_id:
+                        roles.setdefault(decision.person.user_id, source.role_id)
+        return roles
 
     def _decide(self, change: Row, people: Sequence[Row], state: str) -> None:
         uow = self._uow

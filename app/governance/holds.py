@@ -45,14 +45,15 @@ _is_theirs = is_one_of(holds.c.principal_id, "ids")
 _STANDING = select(holds).where(holds.c.org_id == ORG_ID, _is_theirs)
 _of_group = holds.c.group_id == bindparam("group_id")
 _of_change = holds.c.held_change_id == bindparam("held_change_id")
-_is_place = and_(holds.c.group_id.is_(None), holds.c.role_id.is_(None))
+# Nothing but a place in the pool, kept for a return.
+IS_PLACE = and_(holds.c.group_id.is_(None), holds.c.role_id.is_(None))
 _DROP = {
     name: delete(holds).where(holds.c.org_id == ORG_ID, _is_theirs, *which).returning(holds.c.principal_id)
     for name, which in {
         "all": (),
         "group": (_of_group,),
         "change": (_of_change,),
-        "place": (_is_place,),
+        "place": (IS_PLACE,),
     }.items()
 }
 _FLAG = (
@@ -73,16 +74,17 @@ _END_EMPTY = (
     .values(state="ended", decided_at=bindparam("moment"))
     .returning(held_changes.c.id)
 )
-_PLACES = select(holds.c.principal_id).where(holds.c.org_id == ORG_ID, _is_place)
-_HELD_PEOPLE = select(holds.c.user_id).where(holds.c.org_id == ORG_ID, ~_is_place).distinct()
+_PLACES = select(holds.c.principal_id).where(holds.c.org_id == ORG_ID, IS_PLACE)
+_HELD_PEOPLE = select(holds.c.user_id).where(holds.c.org_id == ORG_ID, ~IS_PLACE).distinct()
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a person still counts as having: membership of these groups, and this role."""
+    """What a person still counts as having: membership of these groups, this role, a place in the pool."""
 
     group_ids: frozenset[str] = frozenset()
     role_id: str | None = None
+    has_place: bool = False
 
 
 NOTHING_HELD = Standing()
@@ -120,7 +122,10 @@ class Holds:
             for row in self._uow.execute(_STANDING, {"ids": list(held)}):
                 known = found.get(held[row.principal_id], NOTHING_HELD)
                 groups = known.group_ids if row.group_id is None else known.group_ids | {row.group_id}
-                found[held[row.principal_id]] = Standing(groups, row.role_id or known.role_id)
+                is_place = row.group_id is None and row.role_id is None
+                found[held[row.principal_id]] = Standing(
+                    groups, row.role_id or known.role_id, known.has_place or is_place
+                )
         return found
 
     def held_people(self) -> set[str]:

@@ -14,17 +14,17 @@ from app.governance.entitlements import EntitlementService
 from app.governance.policy import jit_seats_since
 
 # With something left to lose.
+IS_LAPSED = and_(
+    principals.c.jit_signed_in_at < bindparam("since", type_=UtcDateTime()),
+    principals.c.active.is_(True),
+    or_(
+        principals.c.role_id.is_not(None),
+        and_(principals.c.seat_state.is_not(None), principals.c.seat_state != "released"),
+    ),
+)
 _LAPSED = (
     select(principals.c.user_id)
-    .where(
-        principals.c.org_id == ORG_ID,
-        principals.c.jit_signed_in_at < bindparam("since", type_=UtcDateTime()),
-        principals.c.active.is_(True),
-        or_(
-            principals.c.role_id.is_not(None),
-            and_(principals.c.seat_state.is_not(None), principals.c.seat_state != "released"),
-        ),
-    )
+    .where(principals.c.org_id == ORG_ID, IS_LAPSED)
     .order_by(principals.c.jit_signed_in_at)
     .limit(bindparam("count"))
 )

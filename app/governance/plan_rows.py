@@ -6,14 +6,12 @@ Pure. It must not know how people are read or changed; what it says of the waiti
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.governance.caps import PersonalCaps
 from app.governance.removal_guard import HOLDING
-
-# Window to nano-dollars; null is no cap.
-Caps = Mapping[str, int | None]
 
 
 @dataclass(slots=True)
@@ -25,8 +23,8 @@ class PlanRow:
     state_after: str | None
     role_before: str | None
     role_after: str | None
-    caps_before: Caps
-    caps_after: Caps
+    caps_before: PersonalCaps
+    caps_after: PersonalCaps
 
     @property
     def is_change(self) -> bool:

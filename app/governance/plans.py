@@ -4,7 +4,7 @@ A plan changes nothing. Applying recomputes it under the locks of everybody conc
 hashes, and then lets the same decisions happen that were looked at.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, bindparam, select
@@ -15,28 +15,34 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, organizations, principals
+from app.governance.cap_book import CapBook
+from app.governance.caps import DEPROVISIONED, PersonalCaps
 from app.governance.decisions import Decision
 from app.governance.entitlements import EntitlementService
 from app.governance.jobs import JobStore
 from app.governance.mapping_versions import mapping_dict
 from app.governance.mappings import MappingService, NewMapping
-from app.governance.models import WINDOWS, seats, spend_limits
+from app.governance.models import seats
 from app.governance.plan_conflicts import Conflict, ConflictCounter
-from app.governance.plan_rows import Applicant, Caps, PlanRow, Totals, hash_of, served, totals_of
+from app.governance.plan_rows import Applicant, PlanRow, Totals, hash_of, served, totals_of
 from app.governance.policy import load_policy
 from app.governance.removal_guard import HOLDING
 from app.governance.resolver import GroupMapping, Policy
 from app.governance.seat_pool import SeatPool
 
 _FEE = select(organizations.c.seat_fee_nanousd).where(organizations.c.org_id == ORG_ID)
-_ROLE_LIMITS = select(spend_limits).where(
-    spend_limits.c.org_id == ORG_ID, spend_limits.c.scope_type == "role"
-)
 _LIVING_GROUPS = select(groups.c.id).where(
     groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids"), groups.c.deleted_at.is_(None)
 )
 _WAITING = (
-    select(seats.c.user_id, seats.c.role_id, seats.c.since, seats.c.waiting_rank, principals.c.suspension)
+    select(
+        seats.c.user_id,
+        seats.c.role_id,
+        seats.c.since,
+        seats.c.waiting_rank,
+        principals.c.id.label("principal_id"),
+        principals.c.suspension,
+    )
     .select_from(
         seats.join(
             principals,
@@ -47,8 +53,6 @@ _WAITING = (
     .order_by(seats.c.waiting_rank, seats.c.since, seats.c.user_id)
     .limit(bindparam("count"))
 )
-NO_CAPS: Caps = dict.fromkeys(WINDOWS, None)
-DEPROVISIONED: Caps = dict.fromkeys(WINDOWS, 0)
 
 
 class PlanStaleError(ConflictError):
@@ -112,11 +116,10 @@ class PlanService:
         people = self._mappings.people_between(before, after)
         policy = replace(load_policy(self._uow), mappings=after)
         conflicts = ConflictCounter(policy)
-        draft = _Draft(self._caps_by_role(), policy)
+        draft = _Draft(CapBook(self._uow), policy)
         for decisions in self._entitlements.preview(policy, people, lock=lock):
             conflicts.count(decision.entitlement for decision in decisions)
-            for decision in decisions:
-                draft.add(decision)
+            draft.add(decisions)
         pool = self._pool.hold() if lock else self._pool.current()
         taken = pool.assigned + pool.kept - draft.freed
         places = None if pool.quantity is None else max(0, pool.quantity - taken)
@@ -130,25 +133,17 @@ class PlanService:
             rows=rows,
         )
 
-    def _outsiders(self, places: int | None, waiting: int, people: set[str]) -> Iterator[Row]:
+    def _outsiders(self, places: int | None, waiting: int, people: set[str]) -> list[Row]:
         """Those of the waiting list about whom the order decides nothing, but who may get a place."""
         count = self._pool.waiting() if places is None else places + waiting
-        for row in self._uow.execute(_WAITING, {"count": count}):
-            if row.user_id not in people:
-                yield row
-
-    def _caps_by_role(self) -> Mapping[str, Caps]:
-        caps: dict[str, dict[str, int | None]] = {}
-        for row in self._uow.execute(_ROLE_LIMITS):
-            caps.setdefault(row.scope_id, dict(NO_CAPS))[row.window] = row.amount_nanousd
-        return caps
+        return [row for row in self._uow.execute(_WAITING, {"count": count}) if row.user_id not in people]
 
 
 class _Draft:
     """Collects who changes, and who wants a place, while the people come in batches."""
 
-    def __init__(self, caps_by_role: Mapping[str, Caps], policy: Policy) -> None:
-        self._caps_by_role = caps_by_role
+    def __init__(self, book: CapBook, policy: Policy) -> None:
+        self._book = book
         self._now = policy.moment
         self._rows: list[PlanRow] = []
         self._applicants: dict[str, tuple[Applicant, PlanRow]] = {}
@@ -157,12 +152,19 @@ class _Draft:
         # Those of the applicants who are on the waiting list already.
         self.waiting = 0
 
-    def add(self, decision: Decision) -> None:
+    def add(self, decisions: Sequence[Decision]) -> None:
+        self._book.learn((decision.person.id, decision.person.user_id) for decision in decisions)
+        for decision in decisions:
+            self._add(decision)
+
+    def _add(self, decision: Decision) -> None:
         state, entitlement, seat = decision.state, decision.entitlement, decision.seat
         row = self._row(decision.person.user_id, state, decision.person.role_id, entitlement.role_id)
         if decision.loses_seat:
             row.state_after = "released"
             self.freed += state in HOLDING
+        elif decision.needs_seat and decision.has_place:
+            row.state_after = "assigned" if decision.person.suspension is None else "suspended"
         elif decision.needs_seat or state == "waitlisted":
             self.waiting += state == "waitlisted"
             since = seat.since if seat is not None and state == "waitlisted" else self._now
@@ -173,8 +175,9 @@ class _Draft:
             return
         self._settle(row)
 
-    def rows(self, places: int | None, outsiders: Iterator[Row]) -> list[PlanRow]:
+    def rows(self, places: int | None, outsiders: Sequence[Row]) -> list[PlanRow]:
         """Everybody who changes, once it is known how many places there are and who else waits."""
+        self._book.learn((outsider.principal_id, outsider.user_id) for outsider in outsiders)
         for outsider in outsiders:
             row = self._row(outsider.user_id, "waitlisted", outsider.role_id, outsider.role_id)
             applicant = Applicant(outsider.waiting_rank, outsider.since, outsider.user_id)
@@ -190,14 +193,13 @@ class _Draft:
         return sorted(self._rows, key=lambda row: row.user_id)
 
     def _row(self, user_id: str, state: str | None, role_before: str | None, role: str | None) -> PlanRow:
-        return PlanRow(
-            user_id, state, state, role_before, role, self._caps(state, role_before), DEPROVISIONED
-        )
+        caps_before = self._caps(user_id, state, role_before)
+        return PlanRow(user_id, state, state, role_before, role, caps_before, DEPROVISIONED)
 
     def _settle(self, row: PlanRow) -> None:
-        row.caps_after = self._caps(row.state_after, row.role_after)
+        row.caps_after = self._caps(row.user_id, row.state_after, row.role_after)
         if row.is_change:
             self._rows.append(row)
 
-    def _caps(self, state: str | None, role_id: str | None) -> Caps:
-        return self._caps_by_role.get(str(role_id), NO_CAPS) if state == "assigned" else DEPROVISIONED
+    def _caps(self, user_id: str, state: str | None, role_id: str | None) -> PersonalCaps:
+        return self._book.caps(user_id, role_id) if state == "assigned" else DEPROVISIONED

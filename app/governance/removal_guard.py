@@ -5,23 +5,22 @@ was lost. Only who takes a seat asks; the answer costs the same in an organizati
 no more is counted than the answer needs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, func, or_, select
 
 from app.core.sql import is_one_of, lock_for_transaction
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import organizations, principals
+from app.directory.models import principals
+from app.directory.organizations import OrganizationService
 from app.governance.models import holds, seats
 
 HOLDING = ("assigned", "suspended")
 OWNER = "owner"
 
-_SETTING = select(organizations.c.removal_guard).where(organizations.c.org_id == ORG_ID)
 _lost = (
     select(func.count())
     .select_from(seats)
@@ -85,16 +84,16 @@ class Threshold:
 
 
 class RemovalGuard:
-    def __init__(self, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, organizations: OrganizationService) -> None:
         self._uow = uow
+        self._organizations = organizations
 
     def catches(self, losing: int = 0) -> bool:
         """Whether `losing` more seats, together with the lost and the held ones of the last minutes, are
         a mass removal. The caller has not released those yet.
         """
         uow = self._uow
-        stored: Mapping[str, Any] = uow.execute(_SETTING).scalar_one()
-        threshold = Threshold(**stored)
+        threshold = Threshold(**self._organizations.current().removal_guard)
         since = uow.now - timedelta(minutes=threshold.window_minutes)
         recent = uow.execute(_RECENT, {"since": since}).one()
         most = threshold.enough_seats(recent.lost + recent.held + losing)

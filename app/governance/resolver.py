@@ -68,12 +68,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What gives the seat: a mapped group, an administrator (`manual`), or a loss that is `held`."""
+    """What gives the seat: a mapped group, an administrator (`manual`), or a loss that is `held`.
+
+    `signed_in` is of a mapping with `seat_on: login`, whose seat has come with a sign-in.
+    """
 
     type: str
     role_id: str
     group_id: str | None = None
     mapping_id: str | None = None
+    signed_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +210,9 @@ def _matches(
     for mapping in policy.mappings:
         if mapping.group_id in group_ids and mapping.is_in_force(policy.moment):
             role = policy.roles[mapping.role_id]
-            source = Source("group", role.id, mapping.group_id, mapping.id)
-            is_due = mapping.seat_on == "provision" or mapping.group_id in signed_in
-            gives_seat = role.seat and is_due
+            has_come = mapping.seat_on == "login" and mapping.group_id in signed_in
+            source = Source("group", role.id, mapping.group_id, mapping.id, has_come)
+            gives_seat = role.seat and (mapping.seat_on == "provision" or has_come)
             yield _Match(source, role, mapping.position, gives_seat)
     if manual_role_id is not None:
         role = policy.roles[manual_role_id]

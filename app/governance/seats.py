@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.batches import batches
@@ -12,7 +13,8 @@ from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import principals, roles, users
+from app.directory.models import SEAT_STATES, principals, roles, users
+from app.directory.principals import has_lapsed
 from app.governance.entitlements import EntitlementService
 from app.governance.events import EntitlementChange, EntitlementsChanged
 from app.governance.models import seats
@@ -21,7 +23,7 @@ from app.governance.waiting_list import WaitingList
 
 # A tombstone whose person has come back under another id is no longer anybody's.
 _SEATS = (
-    select(seats, principals.c.suspension)
+    select(seats, principals.c.suspension, principals.c.lapses_at)
     .select_from(
         seats.outerjoin(
             principals,
@@ -30,6 +32,15 @@ _SEATS = (
     )
     .where(seats.c.org_id == ORG_ID)
 )
+# As `SEAT_STATE_NOW` says of principals: a seat whose rights have lapsed is released, whoever says so first.
+_has_lapsed = has_lapsed(principals)
+_is_in_state = seats.c.state == bindparam("state")
+_IN_STATE = {
+    state: or_(_is_in_state, _has_lapsed)
+    if state == "released"
+    else and_(_is_in_state, or_(principals.c.user_id.is_(None), ~_has_lapsed))
+    for state in SEAT_STATES
+}
 _BY_ID = _SEATS.where(seats.c.user_id == bindparam("user_id"))
 _PERSON = (
     select(principals)
@@ -83,23 +94,21 @@ class SeatService:
         self._entitlements = entitlements
 
     def find(self, user_id: str) -> Row | None:
-        """The person's seat and suspension; null for who was never seated."""
-        return self._uow.execute(_BY_ID, {"user_id": user_id}).first()
+        """The person's seat and suspension, as it holds now; null for who was never seated."""
+        row = self._uow.execute(_BY_ID, {"user_id": user_id}).first()
+        return None if row is None else self._as_of_now(row)
 
     def get(self, user_id: str) -> Row:
-        row = self.find(user_id)
-        if row is None:
-            raise NotFoundError(f"The user {user_id!r} never had a seat.", code="seat_not_found")
-        return row
+        return self._as_of_now(self._stored(user_id))
 
     def page(self, *, after: str, limit: int, state: str | None) -> Sequence[Row]:
         """Up to `limit` seats of people with an id above `after`."""
         statement = _SEATS.where(seats.c.user_id > bindparam("after")).order_by(seats.c.user_id).limit(limit)
-        values: dict[str, str] = {"after": after}
+        values: dict[str, Any] = {"after": after}
         if state is not None:
-            statement = statement.where(seats.c.state == bindparam("state"))
-            values["state"] = state
-        return self._uow.execute(statement, values).all()
+            statement = statement.where(_IN_STATE[state])
+            values |= {"state": state, "now": self._uow.now}
+        return [self._as_of_now(row) for row in self._uow.execute(statement, values)]
 
     def waiting_positions(self, rows: Sequence[Row]) -> dict[str, int]:
         """Where those of the seats' people who wait stand in the list, the next one at 1."""
@@ -146,7 +155,7 @@ class SeatService:
         """Remove the manual source; a seat that a group also gives stays."""
         uow = self._uow
         uow.execute(_PERSON, {"user_id": user_id}).first()
-        if self.get(user_id).manual_role_id is None:
+        if self._stored(user_id).manual_role_id is None:
             raise ConflictError(
                 "This seat was not given by hand; change the group or its mapping instead.",
                 code="no_manual_seat",
@@ -162,10 +171,10 @@ class SeatService:
         """
         uow = self._uow
         person = uow.execute(_PERSON, {"user_id": user_id}).first()
-        seat = self.get(user_id)
+        seat = self._stored(user_id)
         is_suspended = person is not None and person.suspension is not None
         if suspended == is_suspended and seat.state in HOLDING:
-            return seat
+            return self.get(user_id)
         if not (seat.state == "assigned" if suspended else is_suspended):
             wanted = "assigned" if suspended else "suspended"
             raise ConflictError(f"The seat is {seat.state}, not {wanted}.", code="seat_state")
@@ -180,3 +189,15 @@ class SeatService:
         data = {"role_id": seat.role_id, "reason": reason}
         uow.add(EntitlementsChanged((EntitlementChange(user_id, action, data),)))
         return self.get(user_id)
+
+    def _stored(self, user_id: str) -> Row:
+        row = self._uow.execute(_BY_ID, {"user_id": user_id}).first()
+        if row is None:
+            raise NotFoundError(f"The user {user_id!r} never had a seat.", code="seat_not_found")
+        return row
+
+    def _as_of_now(self, row: Row) -> Row:
+        if row.lapses_at is None or self._uow.now < row.lapses_at or row.state == "released":
+            return row
+        nothing: dict[str, Any] = {"role_id": None, "surfaces": [], "sources": []}
+        return row._replace(state="released", since=row.lapses_at, **nothing)

@@ -34,7 +34,7 @@ class ResourceReader:
         self.tolerances = tolerances
         self.shelf = shelf
         self._base_url = urls.scim_base_url
-        self.values = {"base_url": self._base_url}
+        self.values = {"base_url": self._base_url, "now": uow.now}
         self.resource_type = resource_type
         self._related = RELATED[resource_type.name]
 

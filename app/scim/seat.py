@@ -6,6 +6,7 @@ know how seats come about.
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, select
@@ -14,7 +15,7 @@ from app.core.connection import Row
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals, roles, users
-from app.directory.principals import latest
+from app.directory.principals import has_lapsed, latest, seat_state_now
 from app.scim.protocol.constants import SEAT
 from app.scim.protocol.filter_sql import Column, Kind
 
@@ -33,7 +34,10 @@ ROLE_NAME = (
     .label("role_name")
 )
 SEAT_COLUMNS = (
-    *(principals.c[name].label(f"principal_{name}") for name in ("seat_state", "role_id", "surfaces")),
+    *(
+        principals.c[name].label(f"principal_{name}")
+        for name in ("seat_state", "role_id", "surfaces", "lapses_at")
+    ),
     ROLE_NAME,
 )
 
@@ -57,15 +61,16 @@ def _of_holder(shown: ColumnElement[Any], *conditions: ColumnElement[bool]) -> C
     )
 
 
-_is_its_role = (_seated_role.c.org_id == ORG_ID, _seated_role.c.id == _holder.c.role_id)
+_is_in_time = ~has_lapsed(_holder)
+_is_its_role = (_is_in_time, _seated_role.c.org_id == ORG_ID, _seated_role.c.id == _holder.c.role_id)
 # Where filters find the extension: single values, and the one list of texts.
 FILTERED_COLUMNS = {
-    f"{SEAT}:state": Column(_of_holder(_holder.c.seat_state)),
-    f"{SEAT}:role.value": Column(_of_holder(_holder.c.role_id), Kind.UUID),
+    f"{SEAT}:state": Column(_of_holder(seat_state_now(_holder))),
+    f"{SEAT}:role.value": Column(_of_holder(_holder.c.role_id, _is_in_time), Kind.UUID),
     f"{SEAT}:role.display": Column(_of_holder(_seated_role.c.name_key, *_is_its_role)),
 }
 FILTERED_LISTS = {
-    f"{SEAT}:surfaces": _of_holder(case((_holder.c.seat_state == ASSIGNED, _holder.c.surfaces))),
+    f"{SEAT}:surfaces": _of_holder(case((_holder.c.seat_state == ASSIGNED, _holder.c.surfaces)), _is_in_time),
 }
 
 
@@ -77,10 +82,12 @@ class Seat:
     surfaces: tuple[str, ...]
 
     @classmethod
-    def of(cls, row: Row) -> Self | None:
+    def of(cls, row: Row, now: datetime) -> Self | None:
         """The seat beside a user's row; null for who never had one."""
         if row.principal_seat_state is None:
             return None
+        if row.principal_lapses_at is not None and row.principal_lapses_at <= now:
+            return cls("released", None, None, ())
         surfaces = tuple(row.principal_surfaces)
         return cls(row.principal_seat_state, row.principal_role_id, row.role_name, surfaces)
 
@@ -92,7 +99,7 @@ class Seat:
         """
         written = latest(uow, user.principal_id)
         if written is None:
-            return cls.of(user)
+            return cls.of(user, uow.now)
         if written["seat_state"] is None:
             return None
         role_id, name = written["role_id"], user.role_name

@@ -37,7 +37,9 @@ class UserReader(ResourceReader):
         text = super().attributes(stored)
         if stored.manager_id is not None and stored.manager_name is not None:
             text = with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
-        return text if isinstance(stored, Stored) else with_seat(text, self._base_url, Seat.of(stored))
+        if isinstance(stored, Stored):
+            return text
+        return with_seat(text, self._base_url, Seat.of(stored, self._uow.now))
 
     def created(self, stored: Stored, projection: Projection) -> Answer:
         """The answer to a create: nobody has a seat or is in a group before they exist."""

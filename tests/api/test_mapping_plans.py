@@ -74,6 +74,43 @@ def test_a_plan_says_who_gains_what_and_changes_nothing(acme: Any) -> None:
     assert acme.get(f"/users/{ada}").json["seat_state"] is None
 
 
+def limits_of(row: dict[str, Any]) -> dict[str, tuple[str | None, str | None]]:
+    return {
+        limit["window"]: (limit["amount_usd"]["before"], limit["amount_usd"]["after"])
+        for limit in row["limits"]
+    }
+
+
+def test_a_plan_shows_the_caps_that_will_hold_whoever_set_them(acme: Any) -> None:
+    ada, bob, eve = (acme.user(name) for name in ("ada", "bob", "eve"))
+    first, second = (
+        acme.role("first"),
+        acme.role("second", spend_limits=[{"window": "monthly", "amount_usd": "200"}]),
+    )
+    group = acme.group("eng", [ada, bob, eve])
+    acme.post("/group_mappings", entry(group, first))
+    for scope, id_, amount in (
+        ("user", ada, "7"),
+        ("group", acme.group("few", [ada, bob]), "30"),
+        ("organization", acme.get("/organization").json["id"], "90"),
+    ):
+        limit = {"scope": {"type": scope, "id": id_}, "window": "monthly", "amount_usd": amount}
+        assert acme.post("/spend_limits", {**limit, "pool": False}).status_code < 300
+    shown = plan(acme, entry(group, second))
+    monthly = {row["user_id"]: limits_of(row).get("monthly") for row in shown["data"]}
+    # Her own limit hides what her new role says.
+    assert monthly == {ada: None, bob: ("30", "200"), eve: ("90", "200")}
+    assert shown["totals"]["limit_changes"] == 2
+
+
+def test_a_plan_is_stale_once_a_limit_of_it_differs(acme: Any, problem: Problem) -> None:
+    ada = acme.user("ada")
+    wanted = entry(acme.group("eng", [ada]), acme.role())
+    shown = plan(acme, wanted)
+    acme.post("/spend_limits", {"scope": {"type": "user", "id": ada}, "window": "daily", "amount_usd": "1"})
+    problem(apply(acme, shown, wanted), 409, "plan_stale")
+
+
 def test_what_was_planned_is_applied(acme: Any) -> None:
     ada, bob = acme.user("ada"), acme.user("bob")
     role, first, second = acme.role(), acme.group("a", [ada]), acme.group("b", [bob])

@@ -15,6 +15,7 @@ from app.directory.groups import GroupService, MemberChange
 from app.directory.models import principals
 from app.directory.organizations import OrganizationService
 from app.directory.users import UserService
+from app.governance.limits import LimitService, Scope
 from app.governance.mappings import MappingService, NewMapping
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
@@ -76,8 +77,20 @@ class Directory:
         with in_organization(self.app, self.org_id, write=False) as services:
             return {row.user_id: (row.seat_state, row.role_id) for row in services.uow.execute(_OUTCOME)}
 
+    def amounts(self, user_id: str) -> dict[str, int]:
+        """Nano-dollars by window, of the windows in which the person has a cap of their own."""
+        with in_organization(self.app, self.org_id, write=False) as services:
+            caps = [limit.cap for limit in services.get(LimitService).effective(user_id)]
+        return {cap.window: cap.amount_nanousd for cap in caps if not cap.is_pool}
+
+    def limit(self, scope: str, place: int, amount_nanousd: int, *, pool: bool) -> None:
+        ids = {"user": self.people, "group": self.groups, "organization": [self.org_id] * len(self.people)}
+        with self.services() as services:
+            of = Scope(scope, ids[scope][place])
+            services.get(LimitService).set(of, "monthly", amount_nanousd, pool=pool)
+
     def build(self, edit: dict[str, Any]) -> None:
-        """Members, pool, manual seats and the first order, as `edit` says by places."""
+        """Members, pool, manual seats, limits and the first order, as `edit` says by places."""
         order = self.order(edit["before"])
         with self.services() as services:
             services.get(OrganizationService).update({"rights_mode": edit["mode"]})
@@ -90,6 +103,8 @@ class Directory:
             mappings = services.get(MappingService)
             mappings.replace(order, mappings.version())
             services.settle()
+        for scope, place, amount_nanousd, pool in edit["limits"]:
+            self.limit(scope, place, amount_nanousd, pool=pool)
         states = self.outcome()
         with self.services() as services:
             for place in sorted(edit["suspended"]):

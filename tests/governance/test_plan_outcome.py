@@ -29,6 +29,17 @@ def edits(draw: st.DrawFn) -> dict[str, Any]:
         "mode": draw(st.sampled_from(["union", "first"])),
         "before": draw(orders(GROUPS)),
         "after": draw(orders(GROUPS)),
+        "limits": draw(
+            st.lists(
+                st.tuples(
+                    st.sampled_from(["user", "group", "organization"]),
+                    st.integers(0, GROUPS - 1),
+                    st.integers(0, 5),
+                    st.booleans(),
+                ),
+                max_size=3,
+            )
+        ),
         "at_once": draw(st.sampled_from([0, 2, 5_000])),
     }
 
@@ -67,6 +78,9 @@ def check(directory: Directory, edit: dict[str, Any], monkeypatch: pytest.Monkey
     assert {row.user_id: (row.state_before, row.role_before) for row in plan.rows} == {
         user_id: before[user_id] for user_id in planned
     }
+    for row in plan.rows:
+        amounts = {window: amount for window, amount in row.caps_after.items() if amount is not None}
+        assert amounts == directory.amounts(row.user_id)
 
 
 def test_a_plan_equals_its_outcome(app: Flask, chaos: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from sqlalchemy import Update, bindparam, delete, select, update
 from app.audit.models import outbox_messages
 from app.audit.outbox import Outbox
 from app.cli import cli
+from app.core.clock import rfc3339
 from app.core.tenancy import ORG_ID
 from app.directory.models import principals
+from app.governance import entitlements
+from app.governance.drift import DriftService
 from app.governance.models import reconciliations, seat_pools, seats
 from app.governance.reconciliation import DRIFTED, EVERY, Reconciliation
 from app.settings import Settings
-from app.wiring import DELIVERIES
+from app.wiring import DELIVERIES, build_worker
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.databases import SECRET_KEY
 from tests.support.fakes import FakeClock
@@ -33,6 +37,9 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(cli, ["reconcile", "--org", organization.slug, "--json", *words])
 
     return invoke
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def told(result: Result) -> dict[str, Any]:
@@ -85,6 +92,12 @@ def seat(acme: Organization, user_id: str) -> dict[str, Any] | None:
     return shown
 
 
+def counters(**pairs: tuple[int, int]) -> dict[str, dict[str, int]]:
+    """All three of the pool, as stored and expected; those left out are 0."""
+    names = ("assigned", "kept", "over_assigned")
+    return {name: dict(zip(("stored", "expected"), pairs.get(name, (0, 0)), strict=True)) for name in names}
+
+
 def test_there_is_nothing_to_do(acme: Organization, company: dict[str, str], run: Run) -> None:
     for words in (("--dry-run",), ()):
         result = run(acme, *words)
@@ -110,6 +123,8 @@ def test_there_is_nothing_to_do(acme: Organization, company: dict[str, str], run
         ("dan", of_principal(seat_state="assigned"), {"seat_state"}),
         ("bob", of_seat(surfaces=["chat"], sources=[]), {"seat.surfaces", "seat.sources"}),
         ("bob", of_seat(role_id=None), {"seat.role_id"}),
+        ("bob", of_principal(lapses_at=LONG_AGO), {"lapses_at"}),
+        ("cleo", of_seat(waiting_rank=7), {"seat.waiting_rank"}),
     ],
 )
 def test_a_corrupted_row_is_found_and_mended(
@@ -141,7 +156,7 @@ def test_a_lost_seat_row_is_written_again(acme: Organization, company: dict[str,
     )
     result = run(acme)
     # The counter had counted the lost row, so it is mended as well, and whoever waited may be first.
-    assert (result.exit_code, told(result)["seat_pool"]) == (0, {"stored": 2, "expected": 1})
+    assert (result.exit_code, told(result)["seat_pool"]) == (0, counters(assigned=(2, 1)))
     assert told(run(acme, "--dry-run"))["found"] == 0
     assigned = json_of(acme.api.get("/seat_pool"))["assigned"]
     assert assigned == 2
@@ -150,7 +165,7 @@ def test_a_lost_seat_row_is_written_again(acme: Organization, company: dict[str,
 def test_a_wrong_counter_is_counted_again(acme: Organization, company: dict[str, str], run: Run) -> None:
     corrupt(acme, update(seat_pools).where(seat_pools.c.org_id == ORG_ID).values(assigned=0))
     found = run(acme, "--dry-run")
-    assert (found.exit_code, told(found)["seat_pool"]) == (3, {"stored": 0, "expected": 2})
+    assert (found.exit_code, told(found)["seat_pool"]) == (3, counters(assigned=(0, 2)))
     assert run(acme).exit_code == 0
     assert json_of(acme.api.get("/seat_pool"))["assigned"] == 2
     assert told(run(acme, "--dry-run"))["found"] == 0
@@ -161,8 +176,91 @@ def test_more_seats_than_the_pool_has_are_told_and_nobody_is_evicted(
 ) -> None:
     corrupt(acme, of_seat(state="assigned"), who=company["cleo"])
     result = run(acme)
-    assert (result.exit_code, told(result)["seat_pool"]) == (3, {"stored": 2, "expected": 3})
+    shown = counters(assigned=(2, 3), over_assigned=(0, 1))
+    assert (result.exit_code, told(result)["seat_pool"]) == (3, shown)
     assert acme.seat_state(company["bob"]) == "assigned"
+
+
+def test_kept_places_and_what_an_ended_contract_left_are_no_drift(
+    acme: Organization, run: Run, clock: FakeClock
+) -> None:
+    clock.stop()
+    people = [acme.scim.create_user() for _ in range(13)]
+    acme.map_group(acme.scim.create_group(members=people))
+    today = clock.now().date()
+    contracts = [
+        {"quantity": 8, "starts_on": str(today)},
+        {"quantity": 4, "starts_on": str(today), "ends_on": str(today)},
+    ]
+    acme.api.delete(f"/group_mappings/{json_of(acme.api.get('/group_mappings'))['data'][0]['id']}")
+    acme.api.put("/seat_pool", {"contracts": contracts})
+    acme.map_group(acme.scim.create_group(members=people))
+    # Twelve have a seat and the last one waits; eleven leave in masses, some of whose places are kept.
+    clock.advance(days=1)
+    build_worker(acme.container).round()
+    for person in people[:9]:
+        acme.scim.set_active(person, False)
+    pool = json_of(acme.api.get("/seat_pool"))
+    result = run(acme, "--dry-run")
+    assert (result.exit_code, told(result)["seat_pool"]) == (0, None), (pool, result.output)
+    corrupt(acme, update(seat_pools).where(seat_pools.c.org_id == ORG_ID).values(assigned=0, kept=0))
+    assert run(acme).exit_code == 0
+    assert json_of(acme.api.get("/seat_pool")) == pool
+
+
+def test_what_is_held_is_no_drift(acme: Organization, run: Run) -> None:
+    people = [acme.scim.create_user() for _ in range(10)]
+    group = acme.scim.create_group(members=people)
+    acme.map_group(group)
+    acme.scim.remove_members(group, *people)
+    assert json_of(acme.api.get("/held_changes"))["data"][0]["people"] == 10
+    result = run(acme, "--dry-run")
+    assert (result.exit_code, told(result)["found"]) == (0, 0)
+
+
+def test_people_of_a_running_job_are_no_drift(
+    acme: Organization, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entitlements, "AT_ONCE", 1)
+    people = [acme.scim.create_user() for _ in range(3)]
+    acme.map_group(acme.scim.create_group(members=people))
+    assert acme.seat_state(people[0]) is None
+    for words in (("--dry-run",), ()):
+        result = run(acme, *words)
+        assert (result.exit_code, told(result)["found"]) == (0, 0)
+    assert acme.seat_state(people[0]) is None
+
+
+@pytest.mark.parametrize("boundary", ["effective_at", "expires_at"])
+def test_a_mapping_whose_time_has_just_come_is_no_drift(
+    acme: Organization, clock: FakeClock, boundary: str
+) -> None:
+    person = acme.scim.create_user()
+    soon = rfc3339(clock.now() + timedelta(hours=1))
+    acme.map_group(acme.scim.create_group(members=[person]), **{boundary: soon})
+    assert drifted(acme, person) == []
+    clock.advance(hours=2)
+    assert drifted(acme, person) == []
+    build_worker(acme.container).round()
+    assert drifted(acme, person) == []
+    corrupt(acme, of_principal(seat_state="suspended"), who=person)
+    assert drifted(acme, person) == [person]
+
+
+def test_a_seat_by_sign_in_that_has_just_ended_is_no_drift(
+    acme: Organization, company: dict[str, str]
+) -> None:
+    corrupt(acme, of_principal(jit_signed_in_at=LONG_AGO), who=company["bob"])
+    assert drifted(acme, company["bob"]) == []
+    build_worker(acme.container).round()
+    assert acme.seat_state(company["bob"]) == "released"
+    assert drifted(acme, company["bob"]) == []
+
+
+def drifted(acme: Organization, *people: str) -> list[str]:
+    """Who of these is found at the moment of the application's clock."""
+    with in_organization(acme.app, acme.id) as services:
+        return [drift.user_id for drift in services.get(DriftService).find(people)]
 
 
 def test_an_unknown_organization_is_refused(acme: Organization, run: Run) -> None:

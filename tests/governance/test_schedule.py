@@ -99,6 +99,17 @@ def test_an_expired_mapping_gives_nothing_even_without_a_worker(
     assert acme.seat_state(person) == "released"
     found = json_of(acme.api.get("/users?seat_state=assigned"))["data"]
     assert found == []
+    seat = json_of(acme.api.get(f"/seats/{edge_id('user', person)}"))
+    assert (seat["state"], seat["surfaces"], seat["sources"]) == ("released", [], [])
+    assert json_of(acme.api.get("/seats?state=assigned"))["data"] == []
+    assert json_of(acme.api.get("/seats?state=released"))["data"] == [seat]
+    shown = json_of(acme.scim.get(f"/Users/{person}"))["urn:usher:scim:schemas:1.0:Seat"]
+    assert shown == {"state": "released"}
+    path = "/Users?filter=urn:usher:scim:schemas:1.0:Seat:state eq "
+    totals = [
+        json_of(acme.scim.get(f'{path}"{state}"'))["totalResults"] for state in ("assigned", "released")
+    ]
+    assert totals == [0, 1]
     path = f"/spend_limits/effective?user_id={edge_id('user', person)}"
     assert {row["source"] for row in json_of(acme.api.get(path))["data"]} == {"deprovisioned"}
 

@@ -168,6 +168,18 @@ def test_discarding_keeps_what_people_have_as_manual_seats(acme: Organization) -
     assert seat["reason"].startswith("Kept when the loss")
 
 
+def test_discarding_keeps_what_the_group_gave_and_not_what_another_gives(acme: Organization) -> None:
+    people = [acme.scim.create_user() for _ in range(MANY)]
+    auditors, members = (acme.scim.create_group(members=people) for _ in range(2))
+    acme.map_group(auditors, "auditor")
+    acme.map_group(members)
+    acme.scim.remove_members(members, *people)
+    decide(acme, held(acme)[0], "discard")
+    assert (acme.seat_state(people[0]), role_of(acme, people[0])) == ("assigned", "auditor")
+    acme.scim.remove_members(auditors, people[0])
+    assert (acme.seat_state(people[0]), role_of(acme, people[0])) == ("assigned", "member")
+
+
 def test_who_is_a_member_again_is_held_no_longer(acme: Organization) -> None:
     group_id, people = seated(acme)
     acme.scim.remove_members(group_id, *people)
@@ -250,6 +262,24 @@ def test_a_kept_place_waits_for_who_is_hired_again(acme: Organization) -> None:
     again = acme.scim.create_user(name)
     acme.scim.add_members(group_id, again)
     assert (acme.seat_state(again), pool(acme), held(acme)) == ("assigned", (12, 0, 1, 0), [])
+
+
+def test_a_plan_knows_whose_place_is_kept(acme: Organization) -> None:
+    people, waiting, _ = waiting_pool(acme)
+    acme.api.patch("/organization", {"removal_guard": {"minimum_people": 1, "share_percent": 1}})
+    name = json_of(acme.scim.get(f"/Users/{people[0]}"))["userName"]
+    acme.scim.delete(f"/Users/{people[0]}")
+    again = acme.scim.create_user(name)
+    (mapping,) = json_of(acme.api.get("/group_mappings"))["data"]
+    group = edge_id("group", acme.scim.create_group(members=[again]))
+    entry = {"role_id": mapping["role_id"]}
+    wanted = [{**entry, "group_id": mapping["group_id"]}, {**entry, "group_id": group}]
+    plan = json_of(acme.api.post("/group_mappings/plan", {"data": wanted}))
+    (row,) = plan["data"]
+    assert (row["user_id"], row["seat_state"]["after"]) == (edge_id("user", again), "assigned")
+    applied = acme.api.post("/group_mappings/apply", {"data": wanted, "plan_hash": plan["plan_hash"]})
+    assert applied.status_code == 200
+    assert (acme.seat_state(again), acme.seat_state(waiting)) == ("assigned", "waitlisted")
 
 
 def test_without_a_limit_no_place_is_kept(acme: Organization) -> None:

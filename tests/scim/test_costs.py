@@ -145,7 +145,7 @@ def test_changing_a_member_costs_the_same_in_an_empty_group_and_in_one_of_a_thou
 
 
 def about_the_guard(statements: list[str]) -> list[str]:
-    words = ("removal_guard", "holds", "held_changes")
+    words = ("holds", "held_changes")
     return [text for text in statements if any(word in text for word in words)]
 
 
@@ -167,13 +167,13 @@ def test_the_removal_guard_costs_nothing_where_no_seat_is_taken_by_a_group(
         assert about_the_guard(statements(change)) == []
 
 
-def test_a_taken_seat_costs_two_statements_more_however_large_the_organization(
+def test_a_taken_seat_costs_one_statement_more_however_large_the_organization(
     acme: Organization, statements: Count
 ) -> None:
     *people, anna = hire(acme, 1_001)
     mapped = gather(acme, "Mapped", [*people, anna])
     acme.map_group(mapped)
-    assert len(about_the_guard(statements(lambda: acme.scim.remove_members(mapped, anna)))) == 2
+    assert len(about_the_guard(statements(lambda: acme.scim.remove_members(mapped, anna)))) == 1
 
 
 def test_entra_s_group_reads_do_not_touch_memberships(acme: Organization, statements: Count) -> None:

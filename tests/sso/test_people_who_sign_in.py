@@ -269,6 +269,22 @@ def test_a_seat_from_a_sign_in_stays_until_its_group_goes(door: SignOn, acme: Or
     assert acme.seat_state(user_id) == "released"
 
 
+def test_a_seat_is_not_kept_without_the_sign_in_that_its_mapping_now_asks_for(
+    door: SignOn, acme: Organization
+) -> None:
+    email = f"ada@{door.domain}"
+    user_id = acme.scim.create_user(email)
+    group_id = acme.scim.create_group(members=[user_id])
+    acme.map_group(group_id)
+    (mapping,) = json_of(acme.api.get("/group_mappings"))["data"]
+    body = {"data": [{name: mapping[name] for name in ("group_id", "role_id")} | {"seat_on": "login"}]}
+    version = json_of(acme.api.get("/group_mappings"))["version"]
+    assert acme.api.put("/group_mappings", body, headers={"If-Match": f'"{version}"'}).status_code == 200
+    assert acme.seat_state(user_id) == "released"
+    door.sign_in(email)
+    assert acme.seat_state(user_id) == "assigned"
+
+
 def test_who_finds_no_seat_is_signed_in_and_sees_their_place(door: SignOn, acme: Organization) -> None:
     acme.api.put("/seat_pool", {"quantity": 0})
     people = [f"{name}@{door.domain}" for name in ("ada", "bob")]
