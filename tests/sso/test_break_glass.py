@@ -95,3 +95,17 @@ def test_the_list_says_who_has_codes_and_never_which(acme: Organization) -> None
     response = acme.api.get("/break_glass_codes")
     assert [(row["user_id"], row["unused"]) for row in json_of(response)["data"]] == [(f"user_{user_id}", 5)]
     assert codes[0] not in response.text
+
+
+def test_a_session_by_code_lasts_an_hour_and_uses_no_seat(
+    acme: Organization, name: str, clock: FakeClock
+) -> None:
+    _, codes = enforced(acme, name, clock)
+    browser = acme.app.test_client()
+    browser.post("/sso/break-glass", data={"code": codes[0]}, headers=ORIGIN)
+    shown = json_of(browser.get("/sso/session"))
+    assert (shown["seat_state"], shown["surfaces"]) == ("assigned", [])
+    clock.advance(minutes=59)
+    assert browser.get("/sso/session").status_code == 200
+    clock.advance(minutes=2)
+    assert browser.get("/sso/session").status_code == 401
