@@ -196,7 +196,12 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     DomainService: lambda s: DomainService(
         s.uow, s.get(DomainOwnership), s.container.environment.randomness, s.container.urls.host
     ),
-    DomainChecks: lambda s: DomainChecks(s.uow, s.get(DomainService), s.container.environment.txt_resolver),
+    DomainChecks: lambda s: DomainChecks(
+        s.uow,
+        s.get(DomainService),
+        s.container.environment.txt_resolver,
+        s.container.environment.fetch,
+    ),
     **SIGN_IN,
     IdpCertificates: lambda s: IdpCertificates(s.uow),
     SpKeys: lambda s: SpKeys(s.uow, s.container.sealer),

@@ -16,6 +16,7 @@ from app.sso.domain_checks import DomainChecks
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
 from app.sso.metadata_polls import MetadataPolls
+from app.sso.sessions import SessionService
 from app.worker import Job
 
 
@@ -26,6 +27,11 @@ def _give_notices(services: Any) -> bool:
 
 def _warn_of_certificates(services: Any) -> bool:
     services.get(IdpCertificates).give_notices()
+    return False
+
+
+def _end_sessions_from_before(services: Any) -> bool:
+    services.get(SessionService).revoke_from_before()
     return False
 
 
@@ -45,6 +51,11 @@ JOBS = (
         "group_mappings.due",
         is_due=lambda services: services.get(MappingService).has_due(),
         run=_apply_due_mappings,
+    ),
+    Job(
+        "sessions.enforcement",
+        is_due=lambda services: services.get(SessionService).has_from_before(),
+        run=_end_sessions_from_before,
     ),
     Job(
         "jobs.step",

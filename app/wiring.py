@@ -61,7 +61,7 @@ from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
-from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES
+from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES, REFUSED_JOBS
 from app.worker import Worker
 
 T = TypeVar("T")
@@ -270,4 +270,11 @@ DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 
 
 def build_worker(container: Container) -> Worker:
-    return Worker(container.begin, JOBS, DELIVERIES, container.heartbeat, DEAD_MESSAGES.inc)
+    return Worker(
+        container.begin,
+        JOBS,
+        DELIVERIES,
+        container.heartbeat,
+        on_dead=DEAD_MESSAGES.inc,
+        on_refused=lambda job: REFUSED_JOBS.labels(job).inc(),
+    )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.audit.outbox import CLAIM, Outbox
 from app.core.connection import Row
 from app.core.context import SYSTEM, Caller
+from app.core.errors import UsherError
 from app.core.readiness import Heartbeat
 from app.directory.organizations import OrganizationService
 
@@ -49,13 +50,16 @@ class Worker:
         jobs: Sequence[Job],
         deliveries: Mapping[str, Delivery],
         heartbeat: Heartbeat,
+        *,
         on_dead: Callable[[], None],
+        on_refused: Callable[[str], None],
     ) -> None:
         self._begin = begin
         self._jobs = jobs
         self._deliveries = deliveries
         self._heartbeat = heartbeat
         self._on_dead = on_dead
+        self._on_refused = on_refused
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -94,10 +98,20 @@ class Worker:
             has_messages = services.get(Outbox).has_work()
         has_more = has_messages and self._deliver_due(org_id)
         for job in due:
+            has_more |= self._run_job(org_id, job)
+        return has_more
+
+    def _run_job(self, org_id: str, job: Job) -> bool:
+        """Run a step; one that is refused has changed nothing and must not stop what else is due."""
+        try:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
-                has_more |= job.run(services)
+                has_more = job.run(services)
                 services.commit()
+        except UsherError as error:
+            structlog.get_logger().error("worker.job_refused", job=job.name, org_id=org_id, exc_info=error)
+            self._on_refused(job.name)
+            return False
         return has_more
 
     def _deliver_due(self, org_id: str) -> bool:

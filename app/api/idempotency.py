@@ -5,7 +5,7 @@ fails, its transaction is repeated, and the second look finds the finished answe
 claim back with everything else, so only success is remembered.
 
 An answer may hold a secret that Usher itself stores only as a hash. Bodies are therefore encrypted
-under a key that only the bearer of the very same API key can compute again: the database alone gives
+under a key that only the bearer of the very same secret can compute again: the database alone gives
 nothing away.
 """
 
@@ -26,7 +26,7 @@ KEPT = timedelta(hours=24)
 
 _mine = (
     idempotency_keys.c.org_id == ORG_ID,
-    idempotency_keys.c.credential_id == bindparam("owner_id"),
+    idempotency_keys.c.bearer_id == bindparam("owner_id"),
     idempotency_keys.c.key == bindparam("wanted_key"),
 )
 _FIND = select(idempotency_keys).where(*_mine)
@@ -47,9 +47,9 @@ class IdempotencyMismatchError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request that wants to be done once; `token` is the API key that it came with."""
+    """One request that wants to be done once; `token` is the secret that it came with."""
 
-    credential_id: str
+    bearer_id: str
     token: str
     key: str
     fingerprint: str
@@ -82,7 +82,7 @@ class IdempotencyStore:
             raise InvalidIdempotencyKeyError(
                 f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters; a UUID is a good one."
             )
-        names = {"owner_id": claim.credential_id, "wanted_key": claim.key}
+        names = {"owner_id": claim.bearer_id, "wanted_key": claim.key}
         row = uow.execute(_FIND, names).first()
         if row is None:
             uow.execute(_CLAIM, self._row(claim))
@@ -101,14 +101,14 @@ class IdempotencyStore:
         """
         uow = self._uow
         sealed = _seal(answer.body, claim.token, uow.ids.new())
-        names = {"owner_id": claim.credential_id, "wanted_key": claim.key}
+        names = {"owner_id": claim.bearer_id, "wanted_key": claim.key}
         done = uow.execute(_COMPLETE, {**names, "made": answer.status, "sealed": sealed})
         if done.rowcount == 0:
             uow.execute(_CLAIM, {**self._row(claim), "status": answer.status, "body": sealed})
 
     def _row(self, claim: Claim) -> dict[str, object]:
         return {
-            "credential_id": claim.credential_id,
+            "bearer_id": claim.bearer_id,
             "key": claim.key,
             "fingerprint": claim.fingerprint,
             "created_at": self._uow.now,

@@ -1,6 +1,6 @@
 """What the REST layer itself stores: the answers to requests that carried an `Idempotency-Key`."""
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, String, Text
+from sqlalchemy import Column, Index, Integer, String, Text
 
 from app.core.database import Id, UtcDateTime
 from app.core.tenancy import scoped_table
@@ -11,12 +11,12 @@ MAX_KEY_LENGTH = 255
 # commit, so whoever can see a row of another transaction sees it whole.
 idempotency_keys = scoped_table(
     "idempotency_keys",
-    Column("credential_id", Id, primary_key=True),
+    # A credential or a session.
+    Column("bearer_id", Id, primary_key=True),
     Column("key", String(MAX_KEY_LENGTH), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("status", Integer),
     Column("body", Text),
     Column("created_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["org_id", "credential_id"], ["credentials.org_id", "credentials.id"]),
 )
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.org_id, idempotency_keys.c.created_at)

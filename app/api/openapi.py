@@ -39,10 +39,20 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         info={"description": "Administration of seats, roles, limits and audit."},
         plugins=[MarshmallowPlugin(schema_name_resolver=_name_of)],
         servers=[{"url": "/"}],
-        security=[{"bearer": []}, {"api_key": []}],
+        security=[{"bearer": []}, {"api_key": []}, {"session": []}],
     )
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     spec.components.security_scheme("api_key", {"type": "apiKey", "in": "header", "name": "x-api-key"})
+    spec.components.security_scheme(
+        "session",
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-usher_session",
+            "description": "A signed-in person, whose role says the scopes. A write comes from a page of "
+            "this server, or with the session's token in X-CSRF-Token.",
+        },
+    )
     spec.components.schema("Problem", schema=Problem)
     for endpoint in endpoints:
         spec.path(
@@ -132,7 +142,7 @@ def _refusals(endpoint: Endpoint) -> dict[str, str]:
     }
     if endpoint.scope is not None:
         refusals |= {
-            "401": "No valid API key.",
+            "401": "No valid API key and no session.",
             "403": "The key lacks the scope (`scope_missing`).",
             "429": "Too many requests; wait as Retry-After says.",
         }

@@ -36,7 +36,7 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
 def serve(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     if endpoint.scope is None:
         return _answer(endpoint, arguments)
-    claim = _claim(endpoint, authenticate(endpoint.scope))
+    claim = _claim(endpoint, authenticate(endpoint.scope, writes=endpoint.writes))
     if claim is None:
         return _answer(endpoint, arguments)
     store = service(IdempotencyStore)
@@ -58,7 +58,7 @@ def _claim(endpoint: Endpoint, bearer: Bearer) -> Claim | None:
     if key is None or request.method != "POST" or not endpoint.writes:
         return None
     print_ = fingerprint(request.method, request.full_path, request.get_data())
-    return Claim(bearer.actor.id, bearer.token, key, print_)
+    return Claim(bearer.id, bearer.token, key, print_)
 
 
 def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:

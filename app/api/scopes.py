@@ -30,6 +30,9 @@ SCOPES = (
     AUDIT_READ,
 )
 
+# All that somebody may do who came in past the identity provider: mend how people sign in.
+BREAK_GLASS_SCOPES = frozenset({SSO_WRITE})
+
 # Beside a scope itself, each of these gives it.
 _GIVEN_BY = {GOVERNANCE_READ: frozenset({GOVERNANCE_WRITE})}
 

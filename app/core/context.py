@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`type` is `scim_token`, `api_key`, `operator` (command line) or `system` (worker)."""
+    """`type` is `scim_token`, `api_key`, `user`, `operator` (command line) or `system` (worker)."""
 
     type: str
     id: str

@@ -65,18 +65,18 @@ class GuardedFetch:
         self._tls = tls
         self._ticks = ticks
 
-    def read(self, url: str) -> bytes:
+    def read(self, url: str, *, max_redirects: int = MAX_REDIRECTS) -> bytes:
         """The body at `url`, at most `MAX_BYTES`; raises `FetchRefusedError` with the reason."""
         ends_at = self._ticks() + DEADLINE_SECONDS
         host = _host_and_port(url)
-        for _ in range(1 + MAX_REDIRECTS):
+        for _ in range(1 + max_redirects):
             if _host_and_port(url) != host:
                 raise FetchRefusedError("The address redirects to another host; give the final address.")
             result = self._visit(url, *host, ends_at)
             if isinstance(result, bytes):
                 return result
             url = urljoin(url, result)
-        raise FetchRefusedError(f"The address redirects more than {MAX_REDIRECTS} times.")
+        raise FetchRefusedError(f"The address redirects more than {max_redirects} times.")
 
     def _visit(self, url: str, host: str, port: int, ends_at: float) -> bytes | str:
         """The body, or where it is to be found instead."""

@@ -14,11 +14,13 @@ from app.core.errors import ConflictError, ForbiddenError, NotFoundError
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import Randomness, hash_token, is_well_formed, new_token
 from app.core.unit_of_work import UnitOfWork
+from app.directory import principals as principals_of
 from app.directory.models import principals
 from app.sso.connection_events import BreakGlassCodesIssued, BreakGlassUsed
 from app.sso.connections import effective_mode
 from app.sso.enforcement import OWNER
 from app.sso.models import break_glass_codes, connections
+from app.sso.session_recognition import BREAK_GLASS
 from app.sso.sessions import NewSession, SessionService
 
 CODE = "breakglass"
@@ -56,7 +58,7 @@ _SPEND = (
 )
 # Held, so that whoever ends the person waits and then ends the session as well.
 _OWNER = (
-    select(principals.c.id, principals.c.active, principals.c.permissions)
+    select(*principals_of.COLUMNS)
     .where(principals.c.org_id == ORG_ID, principals.c.user_id == bindparam("user_id"))
     .with_for_update()
 )
@@ -119,11 +121,11 @@ class BreakGlass:
             raise CodeRefusedError
         spent = uow.execute(_SPEND, {"row_id": found.object_id, "moment": uow.now}).first()
         owner = uow.execute(_OWNER, {"user_id": spent.user_id}).first() if spent is not None else None
-        if spent is None or owner is None or not owner.active or OWNER not in owner.permissions:
+        if spent is None or owner is None or not self._owns(owner):
             raise CodeRefusedError
         session_id, secret = self._sessions.begin(
             NewSession(
-                kind="break_glass",
+                kind=BREAK_GLASS,
                 user_id=spent.user_id,
                 principal_id=owner.id,
                 authenticated_at=uow.now,
@@ -139,7 +141,10 @@ class BreakGlass:
         owner = self._uow.execute(_OWNER, {"user_id": user_id}).first()
         if owner is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
-        if not owner.active or OWNER not in owner.permissions:
+        if not self._owns(owner):
             raise ConflictError(
                 f"Codes are for active people with the permission {OWNER}.", code="not_an_owner"
             )
+
+    def _owns(self, person: Row) -> bool:
+        return bool(person.active) and OWNER in principals_of.as_of(person, self._uow.now).permissions

@@ -6,8 +6,10 @@ about who has an account.
 
 from sqlalchemy import bindparam, case, select
 
+from app.core.database import UtcDateTime
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.sso.enforcement_day import is_in_force
 from app.sso.models import connections, domains
 from app.sso.ownership import DomainOwnership
 
@@ -15,11 +17,14 @@ _DOMAIN = select(domains.c.state, domains.c.connection_id).where(
     domains.c.org_id == ORG_ID, domains.c.id == bindparam("id")
 )
 _is_in_test = case((connections.c.mode == "test", 1), else_=0)
-# The chosen one, else the oldest that is in force, else the oldest that is being tested.
+_moment = bindparam("moment", type_=UtcDateTime())
+# What enforces sign-on, as nothing else lets people in then; of those the chosen one, else the oldest that
+# is on, else the oldest that is being tested.
 _CONNECTION = (
     select(connections.c.id)
     .where(connections.c.org_id == ORG_ID, connections.c.deleted_at.is_(None), connections.c.mode != "off")
     .order_by(
+        case((is_in_force(_moment), 0), else_=1),
         case((connections.c.id == bindparam("chosen", type_=connections.c.id.type), 0), else_=1),
         _is_in_test,
         connections.c.id,
@@ -46,5 +51,6 @@ class Discovery:
         row = uow.execute(_DOMAIN, {"id": owner.domain_id}).one()
         if row.state == "lapsed":
             return None
-        found: str | None = uow.execute(_CONNECTION, {"chosen": row.connection_id}).scalar_one_or_none()
+        values = {"chosen": row.connection_id, "moment": uow.now}
+        found: str | None = uow.execute(_CONNECTION, values).scalar_one_or_none()
         return found

@@ -1,6 +1,7 @@
-"""Looks at the records that prove control of domains: on a click, and on the schedule by the worker.
+"""Looks at what proves control of domains: on a click, and on the schedule by the worker.
 
-No transaction is open while DNS is asked.
+That is a record in DNS, or a document that the domain's own web server serves. No transaction is open while
+others are asked.
 """
 
 import math
@@ -12,6 +13,7 @@ from sqlalchemy import bindparam, select
 
 from app.core.connection import Row
 from app.core.errors import TooManyRequestsError
+from app.core.guarded_fetch import FetchRefusedError, GuardedFetch
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.sso.domain_states import Look
@@ -40,11 +42,19 @@ def challenge_value(token: str) -> str:
     return f"usher-domain-verification={token}"
 
 
+def challenge_url(name: str) -> str:
+    """Where the value may stand instead: a place (RFC 8615) that only whoever runs the site can write to."""
+    return f"https://{name}/.well-known/usher-domain-verification.txt"
+
+
 class DomainChecks:
-    def __init__(self, uow: UnitOfWork, service: DomainService, resolver: TxtResolver) -> None:
+    def __init__(
+        self, uow: UnitOfWork, service: DomainService, resolver: TxtResolver, fetch: GuardedFetch
+    ) -> None:
         self._uow = uow
         self._service = service
         self._resolver = resolver
+        self._fetch = fetch
 
     def check(self, domain_id: str) -> Row:
         """Look now; raises `TooManyRequestsError` within `CLICK_EVERY` of the last look."""
@@ -56,7 +66,7 @@ class DomainChecks:
                 "The record was looked at a moment ago; DNS needs some time.", retry_after_seconds=wait
             )
         uow.pause()
-        return self._service.apply(domain_id, self._look(domain))
+        return self._service.apply(domain_id, *self._look(domain))
 
     def has_due(self) -> bool:
         due = self._uow.execute(_DUE, {"moment": self._uow.now}).first() is not None
@@ -71,17 +81,31 @@ class DomainChecks:
         for row in uow.execute(_STILL_DUE, {"moment": uow.now}).all():
             # Another worker or a click may have been faster, and then this look is an old one.
             if (row.id, row.due_at) in looks:
-                self._service.apply(row.id, looks[row.id, row.due_at])
+                self._service.apply(row.id, *looks[row.id, row.due_at])
         self._service.follow_others()
         return len(due) == STEP
 
-    def _looks(self, due: Sequence[Row]) -> list[Look]:
+    def _looks(self, due: Sequence[Row]) -> list[tuple[Look, str]]:
         if not due:
             return []
         with ThreadPoolExecutor(max_workers=len(due)) as pool:
             return list(pool.map(self._look, due))
 
-    def _look(self, domain: Row) -> Look:
+    def _look(self, domain: Row) -> tuple[Look, str]:
+        """What was seen, and where: the document counts when the record does not."""
+        seen = self._look_at_record(domain)
+        if seen is not Look.PRESENT and self._is_served(domain):
+            return Look.PRESENT, "https"
+        return seen, "dns"
+
+    def _is_served(self, domain: Row) -> bool:
+        try:
+            document = self._fetch.read(challenge_url(domain.name), max_redirects=0)
+        except FetchRefusedError:
+            return False
+        return document.strip() == challenge_value(domain.token).encode()
+
+    def _look_at_record(self, domain: Row) -> Look:
         answer = self._resolver.look(challenge_name(domain.name))
         wanted = challenge_value(domain.token)
         if answer.seen is not None and wanted in answer.seen:

@@ -108,7 +108,7 @@ class DomainService:
         ascii_name = claimable_name(name, self._own_host)
         found = self._uow.execute(_BY_NAME, {"name": ascii_name}).scalar_one_or_none()
         domain = self._insert(ascii_name) if found is None else self.get(found)
-        return self.apply(domain.id, Look.PRESENT, by_operator=True)
+        return self.apply(domain.id, Look.PRESENT, "operator")
 
     def choose_connection(self, domain_id: str, connection_id: str | None) -> Row:
         """Say which connection discovery takes; null leaves it to the oldest that is on."""
@@ -136,23 +136,24 @@ class DomainService:
         uow.execute(_DELETE, {"row_id": domain_id})
         uow.add(DomainRemoved(domain_id, {"name": domain.name, "state": domain.state}))
 
-    def apply(self, domain_id: str, look: Look, *, by_operator: bool = False) -> Row:
-        """Move the domain by what a look at its record, or the operator's word, tells."""
+    def apply(self, domain_id: str, look: Look, proof: str = "dns") -> Row:
+        """Move the domain by what a look, or the operator's word, tells; `proof` is what was looked at."""
         uow = self._uow
         domain = self.lock(domain_id)
         holders = self._ownership.holders(domain.name)
-        is_proof = look is Look.PRESENT
-        proof = ("operator" if by_operator else "dns") if is_proof else domain.proof
-        standing = _standing(domain, proof)
+        proved: str | None = proof if look is Look.PRESENT else domain.proof
+        standing = _standing(domain, proved)
         after, step = after_look(standing, holders.owner_as_seen_by(uow.org_id), look, uow.now)
         if step is Step.DISPUTE and holders.challenger is not None:
             # One dispute at a time; this claim is looked at again when it may be over.
             after, step = standing.settled("pending", next_look(domain.created_at, uow.now)), Step.NONE
         self._tell(step, domain, holders)
         if step is Step.HAND_OVER:
-            proof = None
-        looked = {} if by_operator else {"new_checked_at": uow.now, "new_look": look.value}
-        return self._store(domain, after, proof, looked)
+            proved = None
+        looked = {"new_checked_at": uow.now, "new_look": look.value}
+        if proof == "operator":
+            looked = {}
+        return self._store(domain, after, proved, looked)
 
     def follow_others(self) -> None:
         """Move each domain about which another organization has begun or ended a dispute."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, select, update
+from sqlalchemy import and_, bindparam, case, exists, select, update
 
 from app.core.clock import rfc3339
 from app.core.connection import Row
@@ -19,6 +19,7 @@ from app.core.errors import ConflictError, UnprocessableError
 from app.core.ids import FIRST_ID
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.directory import principals as principals_of
 from app.directory.models import principals, users
 from app.sso.connection_events import ConnectionModeChanged, LockoutListRead
 from app.sso.connections import ConnectionService
@@ -45,13 +46,14 @@ _SET_MODE = (
     )
 )
 _VERIFIED = select(domains.c.id).where(domains.c.org_id == ORG_ID, domains.c.state == "verified").limit(1)
-_PERMISSIONS = select(principals.c.permissions).where(
-    principals.c.org_id == ORG_ID,
-    principals.c.user_id == bindparam("user_id"),
-    principals.c.active.is_(True),
-)
-_BREAK_GLASS = select(func.count(func.distinct(break_glass_codes.c.user_id))).where(
-    break_glass_codes.c.org_id == ORG_ID, break_glass_codes.c.used_at.is_(None)
+_person = select(*principals_of.COLUMNS).where(principals.c.org_id == ORG_ID, principals.c.active.is_(True))
+_PERSON = _person.where(principals.c.user_id == bindparam("user_id"))
+_WITH_CODES = _person.where(
+    exists().where(
+        break_glass_codes.c.org_id == ORG_ID,
+        break_glass_codes.c.user_id == principals.c.user_id,
+        break_glass_codes.c.used_at.is_(None),
+    )
 )
 _READ = (
     update(connections)
@@ -76,7 +78,8 @@ _OUTSIDE = (
         users.c.display_name,
         users.c.email,
         users.c.created_at,
-        principals.c.seat_state,
+        principals_of.SEAT_STATE_NOW.label("seat_state"),
+        case((principals.c.jit_signed_in_at.is_not(None), "jit"), else_="provisioned").label("origin"),
     )
     .select_from(
         users.join(
@@ -152,7 +155,7 @@ class Enforcement:
         trusted = self._certificates.of([connection.id])[connection.id]
         if not any(row.expires_at > uow.now + CERTIFICATE_LEFT for row in trusted):
             found.append(f"No certificate is good for {CERTIFICATE_LEFT.days} days more.")
-        if not by_console and uow.execute(_BREAK_GLASS).scalar_one() < BREAK_GLASS_OWNERS:
+        if not by_console and sum(map(self._owns, uow.execute(_WITH_CODES))) < BREAK_GLASS_OWNERS:
             found.append(
                 "There is no way in when the identity provider is down: give two owners one-time codes, or "
                 "send break_glass as console_link."
@@ -169,7 +172,7 @@ class Enforcement:
         """
         uow = self._uow
         self._service.row(connection_id)
-        values = {"connection_id": connection_id, "after": after}
+        values = {"connection_id": connection_id, "after": after, "now": uow.now}
         found = uow.execute(_OUTSIDE.limit(limit), values).all()
         if after == FIRST_ID:
             uow.execute(_READ, {"row_id": connection_id, "moment": uow.now})
@@ -204,5 +207,8 @@ class Enforcement:
         )
 
     def _is_owner(self, user_id: str) -> bool:
-        permissions = self._uow.execute(_PERMISSIONS, {"user_id": user_id}).scalar_one_or_none()
-        return OWNER in (permissions or ())
+        person = self._uow.execute(_PERSON, {"user_id": user_id}).first()
+        return person is not None and self._owns(person)
+
+    def _owns(self, person: Row) -> bool:
+        return OWNER in principals_of.as_of(person, self._uow.now).permissions

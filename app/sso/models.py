@@ -25,7 +25,7 @@ from app.core.tenancy import scoped_table
 from app.directory.models import one_of
 
 DOMAIN_STATES = ("pending", "verified", "grace", "lapsed", "disputed")
-PROOFS = ("dns", "operator")
+PROOFS = ("dns", "https", "operator")
 # What a look at the record told, see `domain_states`.
 LOOKS = ("present", "published", "absent", "unknown")
 PROTOCOLS = ("saml",)

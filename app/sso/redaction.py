@@ -39,6 +39,10 @@ def redacted(encoded: str) -> str | None:
         name = etree.QName(element).localname
         if element.text and element.text.strip() and name not in _KEPT:
             element.text = "***" if name in _SECRET else masked(element.text.strip())
+        # Text between elements has no place in SAML, and could be anybody's name.
+        element.tail = (
+            None if element.tail is None or element.tail.isspace() else masked(element.tail.strip())
+        )
     shown: str = etree.tostring(root, encoding="unicode")
     return shown[:MAX_SHOWN]
 

@@ -29,6 +29,7 @@ class Step(StrEnum):
 
 class Reason(StrEnum):
     CONNECTION_OFF = "connection_off"
+    ENFORCED_ELSEWHERE = "enforced_elsewhere"
     NOT_A_TESTER = "not_a_tester"
     ASSERTION_REPLAYED = "assertion_replayed"
     LOGOUT_REPLAYED = "logout_replayed"
@@ -56,6 +57,8 @@ class Reason(StrEnum):
 
 _HINTS: Mapping[Reason, str] = {
     Reason.CONNECTION_OFF: "The connection is off. Set its mode to test, optional or enforced.",
+    Reason.ENFORCED_ELSEWHERE: "Sign-on is enforced by another connection, so this one lets only testers in. "
+    "Set its mode to enforced as well, or to test while it is being set up.",
     Reason.NOT_A_TESTER: "The connection is in test mode. Add this address to its testers, or set its mode "
     "to optional.",
     Reason.ASSERTION_REPLAYED: "The same answer was posted twice: somebody reloaded the page of the "

@@ -16,9 +16,11 @@ from app.core.tenancy import ORG_ID, enter_organization, lookups
 from app.core.tokens import hash_token, is_well_formed
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import organizations, principals, roles, users
+from app.sso.enforcement_day import is_from_before
 from app.sso.models_sign_in import sessions
 
 SESSION_LOOKUP = "session"
+BREAK_GLASS = "break_glass"
 SEEN_EVERY = timedelta(minutes=1)
 # A session that nobody uses ends after this.
 IDLE = timedelta(hours=8)
@@ -69,6 +71,7 @@ def _recognize(dialect: str) -> Select[Any]:
         sessions.c.ended_at.is_(None),
         sessions.c.idle_ends_at > moment,
         sessions.c.expires_at > moment,
+        ~is_from_before(moment),
         principals.c.active.is_(True),
         users.c.deleted_at.is_(None),
     )
@@ -89,7 +92,10 @@ _RECOGNIZE = {dialect: _recognize(dialect) for dialect in ("postgresql", "sqlite
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person with a live session, as they are at this request; ids are bare."""
+    """A person with a live session, as they are at this request; ids are bare.
+
+    Who came in past the identity provider (`is_break_glass`) mends sign-on and uses nothing else.
+    """
 
     session_id: str
     kind: str
@@ -108,6 +114,10 @@ class SignedIn:
     role: str | None
     surfaces: Sequence[str]
     permissions: Sequence[str]
+
+    @property
+    def is_break_glass(self) -> bool:
+        return self.kind == BREAK_GLASS
 
 
 class SessionRecognition:
@@ -133,7 +143,7 @@ class SessionRecognition:
             # What gave the rights has expired, and nobody has written that down yet.
             state = None if row.seat_state is None else "released"
             columns |= {"seat_state": state, "role": None, "permissions": []}
-        if columns["seat_state"] != "assigned":
+        if columns["seat_state"] != "assigned" or row.kind == BREAK_GLASS:
             columns["surfaces"] = []
         return SignedIn(**{name: columns[name] for name in SignedIn.__slots__})
 

@@ -19,7 +19,9 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import Randomness, hash_token, new_token
 from app.core.unit_of_work import UnitOfWork
+from app.sso.enforcement_day import is_from_before, is_in_force
 from app.sso.events import SessionsEnded
+from app.sso.models import connections
 from app.sso.models_sign_in import sessions
 from app.sso.session_recognition import IDLE, SESSION_LOOKUP
 
@@ -41,6 +43,7 @@ _live = (
     sessions.c.idle_ends_at > bindparam("moment", type_=UtcDateTime()),
     sessions.c.expires_at > bindparam("moment", type_=UtcDateTime()),
 )
+_from_before = is_from_before(bindparam("moment", type_=UtcDateTime()))
 _HAND_OUT = (
     update(sessions)
     .where(*_live, sessions.c.id == bindparam("row_id"), sessions.c.secret_hash == bindparam("code_hash"))
@@ -63,6 +66,7 @@ _REVOKE = {
     ),
     "users": _ending.where(is_one_of(sessions.c.user_id, "user_ids")),
     "connection": _ending.where(sessions.c.connection_id == bindparam("of_connection_id")),
+    "from_before": _ending.where(_from_before),
     "subject": _ending.where(*_of_subject),
     # Where the IdP gave no index at the sign-in, any index of the subject means the session.
     "subject_session": _ending.where(
@@ -71,8 +75,19 @@ _REVOKE = {
     ),
 }
 _SHOWN = tuple(column for column in sessions.c if column.name != "secret_hash")
-_PAGE = select(*_SHOWN).where(*_live, sessions.c.id > bindparam("after")).order_by(sessions.c.id)
-_BY_ID = select(*_SHOWN).where(*_live, sessions.c.id == bindparam("id"))
+_shown = select(*_SHOWN).where(*_live, ~_from_before)
+_PAGE = _shown.where(sessions.c.id > bindparam("after")).order_by(sessions.c.id)
+_BY_ID = _shown.where(sessions.c.id == bindparam("id"))
+_SWITCHED = (
+    select(connections.c.id)
+    .where(
+        connections.c.org_id == ORG_ID,
+        is_in_force(bindparam("moment", type_=UtcDateTime())),
+        connections.c.enforced_at > bindparam("since", type_=UtcDateTime()),
+    )
+    .limit(1)
+)
+_FROM_BEFORE = select(sessions.c.id).where(*_live, _from_before).limit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +188,18 @@ class SessionService:
 
     def revoke_connection(self, connection_id: str, reason: str) -> int:
         return self._revoke("connection", reason, {"of_connection_id": connection_id})
+
+    def has_from_before(self) -> bool:
+        """Whether sessions from before sign-on was enforced are still to be ended."""
+        uow = self._uow
+        # No session outlives the switch by more than its own length.
+        if uow.execute(_SWITCHED, {"moment": uow.now, "since": uow.now - LIFETIME}).first() is None:
+            return False
+        return uow.execute(_FROM_BEFORE, {"moment": uow.now}).first() is not None
+
+    def revoke_from_before(self) -> None:
+        """End what has been worth nothing since sign-on was enforced."""
+        self._revoke("from_before", "sso_enforced", {})
 
     def revoke_subject(
         self, connection_id: str, name_id: str, session_indexes: Sequence[str], reason: str

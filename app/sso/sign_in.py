@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.connection import Row
+from app.core.database import UtcDateTime
 from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
 from app.core.tokens import hash_token
@@ -18,6 +19,7 @@ from app.directory.users import UserService
 from app.sso.addresses import EmailAddress, InvalidEmailError, parse_email
 from app.sso.answers import Accepted, Answer, Client, claim_of, told_of, why_not
 from app.sso.asserted_people import AssertedPeople, Told
+from app.sso.enforcement_day import is_enforced_elsewhere
 from app.sso.events import UserSignedIn
 from app.sso.identities import Found, IdentityService
 from app.sso.login_requests import LoginRequests, code_of
@@ -37,7 +39,10 @@ MAX_SUBJECT_LENGTH = 500
 
 # Shared, so that whoever switches the connection off waits and then ends this session as well.
 _MODE = (
-    select(connections.c.mode)
+    select(
+        connections.c.mode,
+        is_enforced_elsewhere(bindparam("moment", type_=UtcDateTime())).label("is_outside"),
+    )
     .where(connections.c.org_id == ORG_ID, connections.c.id == bindparam("id"))
     .with_for_update(read=True)
 )
@@ -127,9 +132,12 @@ class SignInService:
             self._requests.consume(request.id, None)
 
     def _require_connection(self, connection: TrustedConnection) -> None:
-        mode = self._uow.execute(_MODE, {"id": connection.id}).scalar_one_or_none()
-        if mode in (None, "off"):
-            raise SignInRefusedError(Reason.CONNECTION_OFF, Step.CONNECTION, received=mode or "deleted")
+        row = self._uow.execute(_MODE, {"id": connection.id, "moment": self._uow.now}).first()
+        mode = "deleted" if row is None else row.mode
+        if row is None or mode == "off":
+            raise SignInRefusedError(Reason.CONNECTION_OFF, Step.CONNECTION, received=mode)
+        if row.is_outside and mode != "test":
+            raise SignInRefusedError(Reason.ENFORCED_ELSEWHERE, Step.CONNECTION, received=mode)
 
     def _request(self, answer: Answer, client: Client) -> Row | None:
         """The open login that was answered; null for an unasked answer that may come."""

@@ -17,6 +17,7 @@ from app.core.errors import NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
+from app.sso.addresses import MAX_EMAIL_LENGTH
 from app.sso.models_sign_in import login_traces
 
 KEPT = timedelta(days=30)
@@ -69,7 +70,8 @@ class LoginTraces:
         texts = {name: getattr(attempt, name) for name in Attempt.__slots__ if name != "email"}
         # Whatever was sent: PostgreSQL stores no NUL.
         values = {name: text and text.replace("\x00", "\ufffd") for name, text in texts.items()}
-        email_key = fold(attempt.email) if attempt.email else None
+        # What is longer is no address, and more than an index can hold.
+        email_key = fold(attempt.email[:MAX_EMAIL_LENGTH]) if attempt.email else None
         own = {"id": uow.ids.new(), "occurred_at": uow.now, "email_key": email_key}
         uow.write(_INSERT, {**values, **own})
 

@@ -132,6 +132,8 @@ def _subject(body: bytes) -> str:
     text = subject.get(names[form])
     if not isinstance(text, str) or not text:
         raise BadRequestError(f"sub_id lacks {names[form]}.")
+    if "\x00" in text:
+        raise BadRequestError("sub_id has a character that no name has.")
     return text
 
 

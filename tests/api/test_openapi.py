@@ -30,7 +30,7 @@ def test_the_description_lists_exactly_the_served_routes(acme: Any, app: Flask) 
 def test_it_is_openapi_3_1_and_needs_no_key(acme: Any) -> None:
     described = document(acme)
     assert described["openapi"] == "3.1.0"
-    assert set(described["components"]["securitySchemes"]) == {"bearer", "api_key"}
+    assert set(described["components"]["securitySchemes"]) == {"bearer", "api_key", "session"}
 
 
 def test_every_operation_says_its_scope_its_answer_and_its_refusals(acme: Any) -> None:

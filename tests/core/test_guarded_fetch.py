@@ -117,6 +117,11 @@ def test_a_redirect_on_the_same_host_is_followed(root: str, certificate: Path) -
     assert fetcher(certificate).read(f"{root}/moved") == b"<metadata/>"
 
 
+def test_none_is_followed_where_none_is_allowed(root: str, certificate: Path) -> None:
+    with pytest.raises(FetchRefusedError, match="more than 0 times"):
+        fetcher(certificate).read(f"{root}/moved", max_redirects=0)
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [

@@ -1,11 +1,19 @@
 """Codes that let an owner in while the identity provider is down, once, and only under enforcement."""
 
+import hashlib
+import hmac
+from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.core.tenancy import ORG_ID, lookups
+from app.core.tokens import hash_token
+from app.sso.break_glass import LOOKUP
+from app.sso.models import break_glass_codes
 from tests.sso.test_enforcement import make_ready, owner, set_mode
-from tests.support.cast import Organization, json_of
+from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 
 ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -95,3 +103,43 @@ def test_the_list_says_who_has_codes_and_never_which(acme: Organization) -> None
     response = acme.api.get("/break_glass_codes")
     assert [(row["user_id"], row["unused"]) for row in json_of(response)["data"]] == [(f"user_{user_id}", 5)]
     assert codes[0] not in response.text
+
+
+def test_a_session_by_code_lasts_an_hour_and_uses_no_seat(
+    acme: Organization, name: str, clock: FakeClock
+) -> None:
+    _, codes = enforced(acme, name, clock)
+    browser = acme.app.test_client()
+    browser.post("/sso/break-glass", data={"code": codes[0]}, headers=ORIGIN)
+    shown = json_of(browser.get("/sso/session"))
+    assert (shown["seat_state"], shown["surfaces"]) == ("assigned", [])
+    clock.advance(minutes=59)
+    assert browser.get("/sso/session").status_code == 200
+    clock.advance(minutes=2)
+    assert browser.get("/sso/session").status_code == 401
+
+
+def test_what_only_a_session_could_know_is_no_way_in_without_one(
+    acme: Organization, name: str, clock: FakeClock
+) -> None:
+    """The token of no session would be the same for everybody."""
+    _, codes = enforced(acme, name, clock)
+    token = hmac.new(b"", b"csrf", hashlib.sha256).hexdigest()
+    foreign = {"data": {"code": codes[0], "csrf_token": token}, "headers": {"Sec-Fetch-Site": "cross-site"}}
+    assert acme.app.test_client().post("/sso/break-glass", **foreign).status_code == 403
+    assert redeem(acme, codes[0]).status_code == 303
+
+
+def test_a_used_code_is_forgotten(
+    acme: Organization, name: str, clock: FakeClock, later: Callable[..., None]
+) -> None:
+    user_id, codes = enforced(acme, name, clock)
+    redeem(acme, codes[0])
+    later(minutes=1)
+    with in_organization(acme.app, acme.id, write=False) as services:
+        mine = (break_glass_codes.c.org_id == ORG_ID, break_glass_codes.c.user_id == user_id)
+        left = services.uow.execute(select(break_glass_codes.c.used_at).where(*mine)).scalars()
+        found = (lookups.c.kind == LOOKUP, lookups.c.key_hash == hash_token(codes[0]))
+        look_up = services.uow.execute_unscoped(select(lookups.c.object_id).where(*found)).first()
+    assert (list(left), look_up) == ([None] * 4, None)
+    assert redeem(acme, codes[0]).status_code == 403

@@ -12,7 +12,7 @@ from app.sso.domain_states import DISPUTE, NO_NEW_DISPUTE
 from app.sso.ownership import DomainOwnership, Judgement, Ownership
 from app.sso.txt_records import TxtAnswer
 from tests.support.cast import Organization, in_organization, json_of
-from tests.support.fakes import FakeClock, FakeResolver
+from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
 
 Later = Callable[..., None]
 
@@ -352,3 +352,64 @@ def test_no_transaction_is_open_while_dns_is_asked(
     monkeypatch.setattr(resolver, "look", look)
     check(acme, domain)
     assert held == ["pending"]
+
+
+# The document
+
+
+def serve(fetch: FakeFetch, domain: dict[str, Any], text: str | None = None) -> None:
+    document = domain["document"]
+    fetch.documents[document["url"]] = (text or document["value"]).encode()
+
+
+def test_a_document_on_the_web_server_verifies_the_domain_as_well(
+    acme: Organization, name: str, fetch: FakeFetch
+) -> None:
+    domain = claim(acme, name)
+    assert domain["document"]["url"] == f"https://{name}/.well-known/usher-domain-verification.txt"
+    assert domain["document"]["value"] == domain["record"]["value"]
+    serve(fetch, domain, domain["document"]["value"] + "\n")
+    checked = check(acme, domain)
+    assert (checked["state"], checked["proof"], checked["last_look"]) == ("verified", "https", "present")
+
+
+@pytest.mark.parametrize("text", ["{value} and more", "usher-domain-verification=", "<html>{value}</html>"])
+def test_a_document_that_says_anything_else_proves_nothing(
+    acme: Organization, name: str, fetch: FakeFetch, text: str
+) -> None:
+    domain = claim(acme, name)
+    serve(fetch, domain, text.format(value=domain["document"]["value"]))
+    assert check(acme, domain)["state"] == "pending"
+
+
+def test_a_document_with_anothers_token_proves_nothing(
+    acme: Organization, globex: Organization, name: str, fetch: FakeFetch
+) -> None:
+    ours, theirs = claim(acme, name), claim(globex, name)
+    serve(fetch, theirs)
+    assert check(acme, ours)["state"] == "pending"
+    assert check(globex, theirs)["state"] == "verified"
+
+
+def test_the_record_goes_before_the_document_and_spares_the_visit(
+    acme: Organization, name: str, resolver: FakeResolver, fetch: FakeFetch
+) -> None:
+    domain = claim(acme, name)
+    publish(resolver, domain)
+    assert check(acme, domain)["proof"] == "dns"
+    assert domain["document"]["url"] not in fetch.asked
+
+
+def test_a_document_that_goes_away_begins_the_grace(
+    acme: Organization, name: str, fetch: FakeFetch, later: Later
+) -> None:
+    domain = claim(acme, name)
+    serve(fetch, domain)
+    check(acme, domain)
+    del fetch.documents[domain["document"]["url"]]
+    for _ in range(3):
+        later(days=7)
+    assert state(acme, domain) == "grace"
+    serve(fetch, domain)
+    later(days=1)
+    assert state(acme, domain) == "verified"

@@ -3,18 +3,24 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from app.core.clock import rfc3339
+from app.core.tenancy import ORG_ID
 from app.sso.connections import effective_mode
 from app.sso.domains import DomainService
 from app.sso.enforcement import Enforcement
+from app.sso.models import domains
 from tests.sso.test_connections import connect, shown
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.idp_metadata import metadata_xml
 from tests.support.saml_idp import key_pair
+from tests.support.sign_on import SignOn, session_of, sign_on
 
 Later = Callable[..., None]
 
@@ -177,3 +183,154 @@ def test_a_day_of_enforcement_in_the_past_is_refused(acme: Organization, name: s
         acme, made, "enforced", break_glass="console_link", enforced_at="2020-01-01T00:00:00Z"
     )
     assert response.status_code == 422
+
+
+# The day
+
+
+@pytest.fixture
+def in_force(acme: Organization, clock: FakeClock) -> tuple[SignOn, FlaskClient]:
+    """A connection that enforces sign-on in a day, and an owner who signed in by it before."""
+    clock.stop()
+    door = sign_on(acme)
+    email = f"owner@{door.domain}"
+    acme.map_group(acme.scim.create_group(members=[acme.scim.create_user(email)]), "owner")
+    browser = door.sign_in(email)
+    path = f"/connections/conn_{door.connection_id}"
+    assert acme.api.get(f"{path}/locked_out").status_code == 200
+    day = rfc3339(clock.now() + timedelta(hours=1))
+    body = {"mode": "enforced", "break_glass": "console_link", "enforced_at": day}
+    response = acme.api.patch(path, body)
+    assert response.status_code == 200, response.text
+    return door, browser
+
+
+def test_sessions_from_before_end_on_the_day_before_anybody_writes_it_down(
+    in_force: tuple[SignOn, FlaskClient], clock: FakeClock
+) -> None:
+    door, browser = in_force
+    clock.advance(minutes=59)
+    assert session_of(browser).status_code == 200
+    clock.advance(minutes=1)
+    assert session_of(browser).status_code == 401
+    assert json_of(door.organization.api.get("/sessions"))["data"] == []
+    again = door.sign_in(f"owner@{door.domain}", browser)
+    assert session_of(again).status_code == 200
+
+
+def test_the_worker_writes_down_that_they_ended(
+    acme: Organization, in_force: tuple[SignOn, FlaskClient], later: Later
+) -> None:
+    door, _ = in_force
+    later(hours=1)
+    fresh = door.sign_in(f"owner@{door.domain}")
+    later(seconds=1)
+    events = json_of(acme.api.get("/audit/events?action=session.ended"))["data"]
+    assert [event["data"]["reason"] for event in events] == ["sso_enforced"]
+    assert session_of(fresh).status_code == 200
+
+
+def test_a_session_that_waits_when_the_day_comes_is_worth_nothing(
+    in_force: tuple[SignOn, FlaskClient], clock: FakeClock
+) -> None:
+    door, _ = in_force
+    browser = door.browser()
+    clock.advance(minutes=59, seconds=30)
+    request_id, relay_state = door.begin(browser)
+    waiting = door.post(browser, door.message(f"owner@{door.domain}", request_id), relay_state)
+    clock.advance(seconds=31)
+    browser.get(waiting.headers["Location"])
+    assert session_of(browser).status_code == 401
+
+
+def test_another_connection_lets_nobody_but_testers_in_from_the_day_on(
+    acme: Organization, in_force: tuple[SignOn, FlaskClient], clock: FakeClock
+) -> None:
+    door, _ = in_force
+    tester, guest = f"tester@{door.domain}", f"guest@{door.domain}"
+    other = sign_on(acme, door.domain, testers=[tester])
+    before = other.sign_in(guest)
+    clock.advance(hours=1)
+    assert session_of(before).status_code == 401
+    assert other.refusal(guest) == (403, "enforced_elsewhere")
+    other.set(mode="test")
+    assert session_of(other.sign_in(tester)).status_code == 200
+    assert other.refusal(guest) == (403, "not_a_tester")
+
+
+def test_a_second_connection_in_force_lets_people_in_as_well(
+    acme: Organization, in_force: tuple[SignOn, FlaskClient], clock: FakeClock
+) -> None:
+    door, _ = in_force
+    other = sign_on(acme, door.domain)
+    other.set(mode="enforced", enforced_at=clock.now())
+    clock.advance(hours=1)
+    for connection in (door, other):
+        assert session_of(connection.sign_in(f"owner@{door.domain}")).status_code == 200
+
+
+def test_discovery_leads_to_what_is_in_force(
+    acme: Organization, in_force: tuple[SignOn, FlaskClient], clock: FakeClock
+) -> None:
+    door, _ = in_force
+    other = sign_on(acme, door.domain, sso_url="https://other.example/sso")
+    (domain,) = json_of(acme.api.get("/domains"))["data"]
+    acme.api.patch(f"/domains/{domain['id']}", {"connection_id": f"conn_{other.connection_id}"})
+
+    def leads_to() -> str:
+        found = door.browser().get(f"/sso/login?email=anybody@{door.domain}").headers["Location"]
+        return str(urlsplit(found).hostname)
+
+    assert leads_to() == "other.example"
+    clock.advance(hours=1)
+    assert leads_to() == "idp.example"
+
+
+def test_enforcement_elsewhere_is_nobody_elses_matter(
+    in_force: tuple[SignOn, FlaskClient], globex: Organization, clock: FakeClock
+) -> None:
+    other = sign_on(globex)
+    browser = other.sign_in(f"eve@{other.domain}")
+    clock.advance(hours=1)
+    assert session_of(browser).status_code == 200
+    assert session_of(other.sign_in(f"eve@{other.domain}")).status_code == 200
+
+
+def test_the_list_of_the_locked_out_tells_whom_only_sign_ins_made(
+    acme: Organization, in_force: tuple[SignOn, FlaskClient]
+) -> None:
+    door, _ = in_force
+    acme.scim.create_user(f"known@{door.domain}")
+    other = sign_on(acme, door.domain)
+    other.sign_in(f"guest@{door.domain}")
+    listed = json_of(acme.api.get(f"/connections/conn_{door.connection_id}/locked_out"))["data"]
+    assert {(person["user_name"].partition("@")[0], person["origin"]) for person in listed} == {
+        ("known", "provisioned"),
+        ("guest", "jit"),
+    }
+
+
+def test_codes_of_owners_who_left_open_no_gate(acme: Organization, name: str) -> None:
+    made = make_ready(acme, name)
+    stays, leaves = owner(acme), owner(acme)
+    for user_id in (stays, leaves):
+        acme.api.post("/break_glass_codes", {"user_id": f"user_{user_id}"})
+    acme.scim.set_active(leaves, False)
+    response = set_mode(acme, made, "enforced")
+    assert (response.status_code, "one-time codes" in json_of(response)["detail"]) == (409, True)
+
+
+# The end of a proof
+
+
+def test_a_lapsed_domain_lets_in_whom_we_know_and_nobody_new(acme: Organization) -> None:
+    door = sign_on(acme)
+    known = f"known@{door.domain}"
+    door.sign_in(known)
+    with in_organization(acme.app, acme.id) as services:
+        services.uow.execute(update(domains).where(domains.c.org_id == ORG_ID).values(state="lapsed"))
+        services.commit()
+    assert session_of(door.sign_in(known)).status_code == 200
+    assert door.refusal(f"new@{door.domain}") == (403, "domain_lapsed")
+    page = door.browser().get(f"/sso/login?email={known}")
+    assert (page.status_code, "There is no single sign-on" in page.text) == (200, True)

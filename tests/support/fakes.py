@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from app.core.guarded_fetch import FetchRefusedError, GuardedFetch
+from app.core.guarded_fetch import MAX_REDIRECTS, FetchRefusedError, GuardedFetch
 from app.sso.txt_records import TxtAnswer
 
 
@@ -63,7 +63,7 @@ class FakeFetch(GuardedFetch):
         self.documents: dict[str, bytes] = {}
         self.asked: list[str] = []
 
-    def read(self, url: str) -> bytes:
+    def read(self, url: str, *, max_redirects: int = MAX_REDIRECTS) -> bytes:
         self.asked.append(url)
         if url not in self.documents:
             raise FetchRefusedError("The address answers with status 404.")

@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from app.audit.models import audit_events, outbox_messages
 from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
+from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
 from app.jobs import JOBS
 from app.wiring import DELIVERIES, Container, Services, build_worker
-from app.worker import Worker
+from app.worker import Job, Worker
 from tests.support.cast import Organization, in_organization
 from tests.support.fakes import FakeClock
 
@@ -24,6 +25,7 @@ class Deliveries:
         self.delivered: list[str] = []
         self.failing: set[str] = set()
         self.dead: list[int] = []
+        self.refused: list[str] = []
 
     def deliver(self, services: Services, payload: Mapping[str, Any]) -> None:
         if services.uow.org_id != self.org_id:
@@ -44,7 +46,14 @@ def worker(acme: Organization, deliveries: Deliveries) -> Worker:
     # What other tests have left in the outbox is delivered to nobody.
     others = dict.fromkeys(DELIVERIES, lambda *_: None)
     table = {**others, "greeting": deliveries.deliver}
-    return Worker(container.begin, JOBS, table, container.heartbeat, lambda: deliveries.dead.append(1))
+    return Worker(
+        container.begin,
+        JOBS,
+        table,
+        container.heartbeat,
+        on_dead=lambda: deliveries.dead.append(1),
+        on_refused=deliveries.refused.append,
+    )
 
 
 def put(acme: Organization, *names: str) -> None:
@@ -124,3 +133,33 @@ def test_the_worker_places_audit_entries_without_a_reader(acme: Organization) ->
         query = select(audit_events.c.position).where(audit_events.c.org_id == ORG_ID)
         positions = sorted(services.uow.execute(query).scalars())
     assert positions == list(range(1, len(positions) + 1))
+
+
+def test_a_job_that_is_refused_stops_neither_the_next_nor_another_organization(
+    acme: Organization, globex: Organization, deliveries: Deliveries
+) -> None:
+    ran: list[str] = []
+
+    def refuse(_: Services) -> bool:
+        raise ConflictError("not now")
+
+    def note(services: Services) -> bool:
+        ran.append(services.uow.org_id)
+        return False
+
+    def is_ours(services: Services) -> bool:
+        return services.uow.org_id in (acme.id, globex.id)
+
+    jobs = (Job("refused", is_ours, refuse), Job("next", is_ours, note))
+    container = acme.container
+    worker = Worker(
+        container.begin,
+        jobs,
+        {},
+        container.heartbeat,
+        on_dead=lambda: None,
+        on_refused=deliveries.refused.append,
+    )
+    assert worker.round() is False
+    assert sorted(ran) == sorted([acme.id, globex.id])
+    assert deliveries.refused == ["refused", "refused"]

@@ -29,6 +29,7 @@ MAX_PEM_LENGTH = 20_000
 MAX_URL_LENGTH = 2_048
 MAX_ATTRIBUTE_NAME_LENGTH = 500
 MAX_EMAIL_LENGTH = 254
+ORIGINS = ("provisioned", "jit")
 
 _URL = validate.Length(1, MAX_URL_LENGTH)
 
@@ -154,6 +155,11 @@ class LockedOutPerson(Answer):
     display_name = fields.String(required=True, allow_none=True)
     email = fields.String(required=True, allow_none=True)
     seat_state = fields.String(required=True, allow_none=True)
+    origin = fields.String(
+        required=True,
+        validate=validate.OneOf(ORIGINS),
+        metadata={"description": "jit: known only from signing in by another connection, which then ends."},
+    )
     created_at = Instant(required=True)
 
 

@@ -1,4 +1,4 @@
-"""Domains: claimed, and proved by a record in DNS."""
+"""Domains: claimed, and proved by a record in DNS or a document on their web server."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from app.api.schemas.common import Answer, columns
 from app.api.schemas.fields import EdgeId, Instant
 from app.core.connection import Row
 from app.sso.addresses import MAX_DOMAIN_LENGTH
-from app.sso.domain_checks import challenge_name, challenge_value
+from app.sso.domain_checks import challenge_name, challenge_url, challenge_value
 from app.sso.models import DOMAIN_STATES, LOOKS, PROOFS
 
 
@@ -19,12 +19,20 @@ class TxtRecord(Answer):
     value = fields.String(required=True)
 
 
+class Document(Answer):
+    url = fields.String(required=True, metadata={"description": "Served as it is, without a redirect."})
+    value = fields.String(required=True, metadata={"description": "All that the document says."})
+
+
 class DomainSchema(Answer):
     type = fields.Constant("domain", required=True)
     id = EdgeId(edge_ids.DOMAIN, required=True)
     name = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(DOMAIN_STATES))
     record = fields.Nested(TxtRecord, required=True)
+    document = fields.Nested(
+        Document, required=True, metadata={"description": "Proves control as well as the record."}
+    )
     proof = fields.String(required=True, allow_none=True, validate=validate.OneOf(PROOFS))
     connection_id = EdgeId(
         edge_ids.CONNECTION,
@@ -61,5 +69,6 @@ class DomainChanges(Schema):
 
 
 def show_domain(row: Row) -> dict[str, Any]:
-    record = {"name": challenge_name(row.name), "value": challenge_value(row.token)}
-    return {**columns(row), "record": record}
+    value = challenge_value(row.token)
+    record = {"name": challenge_name(row.name), "value": value}
+    return {**columns(row), "record": record, "document": {"url": challenge_url(row.name), "value": value}}
