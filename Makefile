@@ -32,6 +32,10 @@ run: .venv/run.stamp ## Set up, migrate and serve on 127.0.0.1:$(PORT)
 test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
+.PHONY: e2e
+e2e: .venv/dev.stamp ## Run against the real LiteLLM, in an environment of its own
+	@$(BIN)/python -m pytest tests/integrations/real_litellm.py
+
 .PHONY: chaos
 chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --chaos tests
