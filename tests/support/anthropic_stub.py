@@ -1,4 +1,4 @@
-"""An upstream that answers `/v1/messages` like Anthropic's, at once or as a stream, or fails as it is told."""
+"""An upstream that answers `/v1/messages` as Anthropic does, at once or as a stream, or is overloaded."""
 
 import json
 import threading
@@ -48,7 +48,7 @@ def upstream() -> Iterator[Upstream]:
 class _Handler(BaseHTTPRequestHandler):
     server: Upstream
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests += 1
         if self.server.is_overloaded:
