@@ -52,6 +52,8 @@ from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
 from app.spend.sqlite import SqlitePostings
 from app.spend.standing import CounterReader
+from app.spend.usage_booking import UsageBooking
+from app.spend.usage_events import UsageEvents
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -111,6 +113,14 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.uow, POSTINGS[s.uow.dialect](s.uow), s.get(PriceBook), s.get(Outbox)
     ),
     SpendCheck: lambda s: SpendCheck(s.uow),
+    UsageBooking: lambda s: UsageBooking(
+        s.uow,
+        POSTINGS[s.uow.dialect](s.uow),
+        s.get(LimitService),
+        s.get(OrganizationService),
+        s.get(Outbox),
+    ),
+    UsageEvents: lambda s: UsageEvents(s.uow, s.get(UsageBooking), s.get(OrganizationService)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

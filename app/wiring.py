@@ -47,6 +47,7 @@ from app.settings import Settings
 from app.spend.notices import THRESHOLD_REACHED
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
+from app.spend.usage_events import BATCH, UsageEvents
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -259,6 +260,11 @@ JOBS = (
         "scim_requests.purge",
         is_due=lambda services: services.get(TraceStore).has_old(),
         run=lambda services: services.get(TraceStore).purge(),
+    ),
+    Job(
+        "usage_events.match",
+        is_due=lambda services: services.get(UsageEvents).has_match(),
+        run=lambda services: services.get(UsageEvents).match() == BATCH,
     ),
 )
 

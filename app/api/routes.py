@@ -19,6 +19,7 @@ from app.api.routes_prices import prices
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
+from app.api.routes_usage import usage_events
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
 from app.api.tables import to_json
@@ -46,6 +47,7 @@ RESOURCES = (
     limits,
     increases,
     authorizations,
+    usage_events,
     prices,
     audit,
     scim_requests,
