@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
+from app.api.routes_analytics import analytics
 from app.api.routes_audit import audit
 from app.api.routes_authorizations import authorizations
 from app.api.routes_credentials import credentials
@@ -48,6 +49,7 @@ RESOURCES = (
     increases,
     authorizations,
     usage_events,
+    analytics,
     prices,
     audit,
     scim_requests,

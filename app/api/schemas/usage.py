@@ -106,7 +106,7 @@ class EventList(fields.List):
     """A list whose items are read one by one; what is wrong with one is told of that one."""
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any  # noqa: ARG002 - as declared upstream
     ) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
