@@ -43,6 +43,7 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.spend.analytics import Analytics
 from app.spend.authorizations import AuthorizationService
 from app.spend.check import SpendCheck
 from app.spend.estimates import Estimator
@@ -50,8 +51,11 @@ from app.spend.postgresql import PostgresqlPostings
 from app.spend.postings import Postings
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
+from app.spend.rollups import RollUps
 from app.spend.sqlite import SqlitePostings
 from app.spend.standing import CounterReader
+from app.spend.usage_booking import UsageBooking
+from app.spend.usage_events import UsageEvents
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -111,6 +115,16 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.uow, POSTINGS[s.uow.dialect](s.uow), s.get(PriceBook), s.get(Outbox)
     ),
     SpendCheck: lambda s: SpendCheck(s.uow),
+    UsageBooking: lambda s: UsageBooking(
+        s.uow,
+        POSTINGS[s.uow.dialect](s.uow),
+        s.get(LimitService),
+        s.get(OrganizationService),
+        s.get(Outbox),
+    ),
+    UsageEvents: lambda s: UsageEvents(s.uow, s.get(UsageBooking), s.get(OrganizationService)),
+    RollUps: lambda s: RollUps(s.uow, s.get(OrganizationService)),
+    Analytics: lambda s: Analytics(s.uow, s.get(OrganizationService)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

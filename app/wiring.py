@@ -47,6 +47,9 @@ from app.settings import Settings
 from app.spend.notices import THRESHOLD_REACHED
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
+from app.spend.rollups import STEP as ROLL_UP
+from app.spend.rollups import RollUps
+from app.spend.usage_events import BATCH, UsageEvents
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -259,6 +262,16 @@ JOBS = (
         "scim_requests.purge",
         is_due=lambda services: services.get(TraceStore).has_old(),
         run=lambda services: services.get(TraceStore).purge(),
+    ),
+    Job(
+        "spend.roll_up",
+        is_due=lambda services: services.get(RollUps).has_work(),
+        run=lambda services: services.get(RollUps).step() == ROLL_UP,
+    ),
+    Job(
+        "usage_events.match",
+        is_due=lambda services: services.get(UsageEvents).has_match(),
+        run=lambda services: services.get(UsageEvents).match() == BATCH,
     ),
 )
 

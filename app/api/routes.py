@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
+from app.api.routes_analytics import analytics
 from app.api.routes_audit import audit
 from app.api.routes_authorizations import authorizations
 from app.api.routes_credentials import credentials
@@ -19,6 +20,7 @@ from app.api.routes_prices import prices
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
+from app.api.routes_usage import usage_events
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
 from app.api.tables import to_json
@@ -46,6 +48,8 @@ RESOURCES = (
     limits,
     increases,
     authorizations,
+    usage_events,
+    analytics,
     prices,
     audit,
     scim_requests,
