@@ -28,6 +28,10 @@ setup: .venv/dev.stamp ## Install everything, development tools included
 run: .venv/run.stamp ## Set up, migrate and serve on 127.0.0.1:$(PORT)
 	@exec $(BIN)/usher serve --upgrade --host 127.0.0.1 --port $(PORT)
 
+.PHONY: demo
+demo: .venv/run.stamp ## Run with an invented company: people, roles, limits, 30 days of usage
+	@exec $(BIN)/usher demo --host 127.0.0.1 --port $(PORT)
+
 .PHONY: test
 test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app import schema
 from app.api.schemas.explanation import ExplanationSchema, show_explanation
 from app.api.scopes import SCOPES
+from app.cli_demo import demo
 from app.cli_output import as_json, show, show_rows
 from app.cli_scim import scim
 from app.cli_selftest import selftest
@@ -63,6 +64,7 @@ def cli() -> None:
 
 
 cli.add_command(serve)
+cli.add_command(demo)
 cli.add_command(worker)
 cli.add_command(scim)
 cli.add_command(selftest)

@@ -23,6 +23,7 @@ ALLOWED = {
     "spend": {"core", "directory", "audit", "governance"},
     "api": {"core", "directory", "audit", "governance", "scim", "spend"},
     "selftest": {"core"},
+    "demo": {"core", "selftest"},
 }
 # What is wired together and what commands use.
 OUTERMOST = {
@@ -32,6 +33,7 @@ OUTERMOST = {
     "building",
     "serving",
     "cli",
+    "cli_demo",
     "cli_scim",
     "cli_serve",
     "cli_session",
