@@ -50,7 +50,7 @@ def litellm() -> Path:
     programs = PLACE / "bin"
     wanted = f"litellm[proxy]=={RECORDED['litellm']}"
     subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
-    install = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*install, wanted], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"pip cannot install {wanted}: {done.stderr.strip().splitlines()[-1]}")
@@ -72,6 +72,13 @@ class Gateway:
         self.key = key
 
     def ask(self, who: str, path: str = "/v1/messages", **body: Any) -> tuple[int, str]:
+        return _read(self._request(who, path, body))
+
+    def open(self, who: str, path: str, **body: Any) -> Any:
+        """The answer as it comes."""
+        return urlopen(self._request(who, path, body), timeout=60)
+
+    def _request(self, who: str, path: str, body: Any) -> Request:
         known = {
             "model": "claude-sonnet-4-6",
             "max_tokens": 100,
@@ -83,7 +90,7 @@ class Gateway:
             "X-Claude-Code-Session-Id": "session-1",
             "X-Usher-Repository": "acme/web",
         }
-        return _http("POST", self.url + path, headers, {**known, **body})
+        return _request("POST", self.url + path, headers, {**known, **body})
 
     def spent(self, user_id: str) -> tuple[str, str]:
         path = f"/api/v1/spend_limits/effective?user_id={user_id}"
@@ -100,8 +107,15 @@ class Gateway:
 
 
 def _http(method: str, url: str, headers: dict[str, str], body: Any) -> tuple[int, str]:
+    return _read(_request(method, url, headers, body))
+
+
+def _request(method: str, url: str, headers: dict[str, str], body: Any) -> Request:
     data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, {**headers, "Content-Type": "application/json"}, method=method)
+    return Request(url, data, {**headers, "Content-Type": "application/json"}, method=method)
+
+
+def _read(request: Request) -> tuple[int, str]:
     try:
         with urlopen(request, timeout=60) as response:
             return response.status, response.read().decode()
@@ -250,3 +264,22 @@ def test_an_overloaded_provider_costs_nothing(
         provider.is_overloaded = False
     assert status >= 500
     gateway.wait_until_spent(user_id, "0")
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_a_stream_that_the_client_leaves_is_settled_with_what_came(
+    gateway: Gateway, provider: Upstream, hire: Callable[[str], tuple[str, str]], path: str
+) -> None:
+    name, user_id = hire("50")
+    provider.may_end.clear()
+    try:
+        with gateway.open(name, path, stream=True) as answer:
+            assert answer.readline()
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while gateway.spent(user_id)[1] != "0" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        settled, reserved = gateway.spent(user_id)
+    finally:
+        provider.may_end.set()
+    assert reserved == "0"
+    assert Decimal(0) < Decimal(settled) <= Decimal(COST_USD)

@@ -26,6 +26,9 @@ class Upstream(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests = 0
         self.is_overloaded = False
+        # A stream stops before its end until this is set.
+        self.may_end = threading.Event()
+        self.may_end.set()
 
     @property
     def url(self) -> str:
@@ -55,12 +58,22 @@ class _Handler(BaseHTTPRequestHandler):
             error = {"type": "overloaded_error", "message": "Overloaded"}
             self._send(529, "application/json", json.dumps({"type": "error", "error": error}))
         elif asked.get("stream"):
-            self._send(200, "text/event-stream", _stream(asked["model"]))
+            self._stream(asked["model"])
         else:
             content = [{"type": "text", "text": _TEXT}]
             usage = {**USAGE, "output_tokens": OUTPUT_TOKENS}
             body = {**_message(asked["model"]), "content": content, "stop_reason": "end_turn", "usage": usage}
             self._send(200, "application/json", json.dumps(body))
+
+    def _stream(self, model: str) -> None:
+        """Without a length: the stream ends with its connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for event in _events(model):
+            if event["type"] == "message_delta":
+                self.server.may_end.wait()
+            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
 
     def log_message(self, *_: Any) -> None:
         """A test needs no access log."""
@@ -87,10 +100,10 @@ def _message(model: str) -> dict[str, Any]:
     }
 
 
-def _stream(model: str) -> str:
+def _events(model: str) -> list[dict[str, Any]]:
     text = {"type": "text_delta", "text": _TEXT}
     end = {"stop_reason": "end_turn", "stop_sequence": None}
-    events: list[dict[str, Any]] = [
+    return [
         {"type": "message_start", "message": _message(model)},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": text},
@@ -98,4 +111,3 @@ def _stream(model: str) -> str:
         {"type": "message_delta", "delta": end, "usage": {"output_tokens": OUTPUT_TOKENS}},
         {"type": "message_stop"},
     ]
-    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
