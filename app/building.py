@@ -45,6 +45,9 @@ from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
 from app.spend.analytics import Analytics
 from app.spend.authorizations import AuthorizationService
+from app.spend.billing import Billing
+from app.spend.billing_contracts import Contracts
+from app.spend.billing_seats import SeatPeriods
 from app.spend.check import SpendCheck
 from app.spend.estimates import Estimator
 from app.spend.postgresql import PostgresqlPostings
@@ -56,6 +59,7 @@ from app.spend.sqlite import SqlitePostings
 from app.spend.standing import CounterReader
 from app.spend.usage_booking import UsageBooking
 from app.spend.usage_events import UsageEvents
+from app.spend.usage_forecasts import LimitForecasts
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -125,6 +129,15 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     UsageEvents: lambda s: UsageEvents(s.uow, s.get(UsageBooking), s.get(OrganizationService)),
     RollUps: lambda s: RollUps(s.uow, s.get(OrganizationService)),
     Analytics: lambda s: Analytics(s.uow, s.get(OrganizationService)),
+    LimitForecasts: lambda s: LimitForecasts(s.uow, s.get(Outbox), s.get(OrganizationService)),
+    Billing: lambda s: Billing(
+        s.uow,
+        s.get(OrganizationService),
+        SeatPeriods(s.uow),
+        s.get(RollUps),
+        s.get(LimitForecasts),
+    ),
+    Contracts: lambda s: Contracts(s.uow, s.get(Analytics)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

@@ -44,12 +44,14 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
+from app.spend.billing import Billing
 from app.spend.notices import THRESHOLD_REACHED
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
 from app.spend.rollups import STEP as ROLL_UP
 from app.spend.rollups import RollUps
 from app.spend.usage_events import BATCH, UsageEvents
+from app.spend.usage_forecasts import FORECAST_REACHED
 from app.web.metrics import DEAD_MESSAGES, LOST_TRACES
 from app.worker import Job, Worker
 
@@ -224,11 +226,16 @@ def _publish_threshold(services: Services, payload: Mapping[str, Any]) -> None:
     structlog.get_logger().info(THRESHOLD_REACHED, org_id=services.uow.org_id, **payload)
 
 
+def _publish_forecast(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().info(FORECAST_REACHED, org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HAND_OVER: _hand_over,
     DEPROVISIONED: _publish_deprovision,
     THRESHOLD_REACHED: _publish_threshold,
+    FORECAST_REACHED: _publish_forecast,
 }
 
 
@@ -267,6 +274,11 @@ JOBS = (
         "spend.roll_up",
         is_due=lambda services: services.get(RollUps).has_work(),
         run=lambda services: services.get(RollUps).step() == ROLL_UP,
+    ),
+    Job(
+        "billing.look",
+        is_due=lambda services: services.get(Billing).is_due(),
+        run=lambda services: services.get(Billing).look(),
     ),
     Job(
         "usage_events.match",

@@ -20,6 +20,7 @@ SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
 AUTHORIZATION = "auth"
 PRICE = "price"
+CONTRACT = "contract"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -34,6 +35,7 @@ PATH_IDS = {
     "limit_increase_id": LIMIT_INCREASE,
     "authorization_id": AUTHORIZATION,
     "price_id": PRICE,
+    "contract_id": CONTRACT,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -45,6 +47,7 @@ _LOGGED = {
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
     "price": ("price", PRICE),
+    "contract": ("contract", CONTRACT),
 }
 
 

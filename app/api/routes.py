@@ -9,6 +9,7 @@ from app.api.openapi import ROOT, describe
 from app.api.routes_analytics import analytics
 from app.api.routes_audit import audit
 from app.api.routes_authorizations import authorizations
+from app.api.routes_billing import billing
 from app.api.routes_credentials import credentials
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_groups import groups
@@ -50,6 +51,7 @@ RESOURCES = (
     authorizations,
     usage_events,
     analytics,
+    billing,
     prices,
     audit,
     scim_requests,

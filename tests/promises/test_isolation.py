@@ -56,6 +56,7 @@ class Victim:
         limit = {"scope": scope, "window": "daily", "amount_usd": "5"}
         call = {"user": {"id": person}, "surface": "code", "model": "claude-opus-5-5", "max_cost_usd": "1"}
         wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
+        contract = {"name": "c", "starts_on": "2026-01-01", "ends_on": "2026-12-31", "cap_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
         self.ids = {
@@ -71,6 +72,7 @@ class Victim:
             "spend_limit_id": json_of(api.post("/spend_limits", limit))["id"],
             "limit_increase_id": json_of(api.post("/limit_increases", wish))["id"],
             "authorization_id": json_of(api.post("/authorizations", call))["id"],
+            "contract_id": json_of(api.post("/billing/contracts", contract))["id"],
             "price_id": json_of(api.get("/prices"))["data"][0]["id"],
         }
 
