@@ -321,6 +321,7 @@ def test_a_settlement_that_usher_did_not_hear_is_told_with_the_next_call(usher: 
         await proxy.answer(await proxy.begin())
 
     proxy.run(scene)
+    proxy.hooks._threads.shutdown()
     assert sorted(usher.paths[2:]) == ["/authorizations/auth_1/settle", "/authorizations/auth_2/settle"]
 
 
@@ -335,6 +336,7 @@ def test_a_client_that_leaves_before_it_has_its_answer_leaves_nothing_held(usher
         await proxy.answer(await proxy.begin())
 
     proxy.run(scene)
+    proxy.hooks._threads.shutdown()
     voided = [path for path in usher.paths if path.endswith("/void")]
     assert len(voided) == 1
 
@@ -430,6 +432,7 @@ def test_what_was_spent_without_usher_is_reported_when_it_is_back(usher: FakeUsh
         await proxy.answer(await proxy.begin())
 
     proxy.run(scene)
+    proxy.hooks._threads.shutdown()
     (event,) = next(body["events"] for path, body in usher.asked if path == "/usage_events")
     assert set(event) == {
         *("id", "user", "surface", "model", "repository", "feature", "session_id", "occurred_at", "usage")

@@ -93,6 +93,7 @@ def test_a_long_stream_is_extended(office: Office) -> None:
         await office.proxy.answer(request)
 
     office.proxy.run(scene)
+    office.proxy.hooks._threads.shutdown()
     assert office.spent() == ("0.0045", "0")
 
 

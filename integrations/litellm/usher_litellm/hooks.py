@@ -1,7 +1,7 @@
 """The hooks of LiteLLM's proxy: authorize before the call, settle or void after it.
 
 Without an answer of Usher's there is no call, unless `FailOpen` says how many there may be. What Usher
-could not be told is told later, in order; what is lost with the process stays held and is booked in full
+could not be told is told later; what is lost with the process stays held and is booked in full
 when its authorization expires.
 """
 
@@ -177,14 +177,14 @@ class UsherHooks:
         if answer.status != CREATED:
             raise refusal(answer.status, answer.body)
         if self._reports:
-            self._threads.submit(self._send_reports)
+            self._threads.submit(self._tell_waiting)
         return str(answer.body["id"])
 
     def _void_unwanted(self, asked: "Future[Answer]") -> None:
         """The client left before it had its answer."""
         if asked.exception() is None and asked.result().status == CREATED:
-            self._reports.append(Report(f"/authorizations/{asked.result().body['id']}/void", None))
-            self._threads.submit(self._send_reports)
+            path = f"/authorizations/{asked.result().body['id']}/void"
+            self._threads.submit(self._tell, Report(path, None))
 
     def _extend_later(self, call_id: str, running: Running) -> None:
         if running.authorization_id is not None:
@@ -200,8 +200,8 @@ class UsherHooks:
             self._end(call_id)
             return
         running.extensions += 1
-        self._reports.append(Report(f"/authorizations/{running.authorization_id}/extend", None))
-        self._threads.submit(self._send_reports)
+        report = Report(f"/authorizations/{running.authorization_id}/extend", None)
+        self._threads.submit(self._tell, report)
         self._extend_later(call_id, running)
 
     def _mark_answered(self, data: Mapping[str, Any], response: object) -> None:
@@ -222,24 +222,28 @@ class UsherHooks:
             await self._report(Report(f"/authorizations/{running.authorization_id}/void", None))
 
     async def _report(self, report: Report) -> None:
-        self._reports.append(report)
-        await asyncio.wrap_future(self._threads.submit(self._send_reports))
+        await asyncio.wrap_future(self._threads.submit(self._tell, report))
 
-    def _send_reports(self) -> None:
-        """Tell everything that is to be told; what Usher does not hear now, it hears next time."""
+    def _tell(self, report: Report) -> bool:
+        """Whether Usher heard it; what it does not hear now, it hears after the next call's permission."""
+        try:
+            answer = self._client.post(report.path, report.body)
+        except UnreachableError as error:
+            self._reports.append(report)
+            _log.warning("%s waits with %d others: %s", report, len(self._reports) - 1, error)
+            return False
+        if answer.status not in (200, CREATED):
+            _log.error("Usher answers %s %s to %s", answer.status, dict(answer.body), report)
+        return True
+
+    def _tell_waiting(self) -> None:
         while self._reports:
             try:
                 report = self._reports.popleft()
             except IndexError:
                 return
-            try:
-                answer = self._client.post(report.path, report.body)
-            except UnreachableError as error:
-                self._reports.appendleft(report)
-                _log.warning("%d reports wait, the next is %s: %s", len(self._reports), report, error)
+            if not self._tell(report):
                 return
-            if answer.status not in (200, CREATED):
-                _log.error("Usher answers %s %s to %s", answer.status, dict(answer.body), report)
 
 
 def _cost(kwargs: Mapping[str, Any], running: Running, response: object) -> dict[str, Any] | None:
