@@ -28,13 +28,17 @@ setup: .venv/dev.stamp ## Install everything, development tools included
 run: .venv/run.stamp ## Set up, migrate and serve on 127.0.0.1:$(PORT)
 	@exec $(BIN)/usher serve --upgrade --host 127.0.0.1 --port $(PORT)
 
+.PHONY: demo
+demo: .venv/run.stamp ## Run with an invented company: people, roles, limits, 30 days of usage
+	@exec $(BIN)/usher demo --host 127.0.0.1 --port $(PORT)
+
 .PHONY: test
 test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
 .PHONY: e2e
-e2e: .venv/dev.stamp ## Sign in and out against a real identity provider (needs Debian 12)
-	@$(BIN)/python -m pytest tests/idp/sign_ons.py
+e2e: .venv/dev.stamp ## Run against a real identity provider (Debian 12) and the real LiteLLM
+	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/integrations/real_litellm.py
 
 .PHONY: chaos
 chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly

@@ -55,15 +55,23 @@ from app.scim.service_users import UserReader, UserResources
 from app.scim.shelves import GROUPS, USERS
 from app.scim.trace import RequestTrace
 from app.scim.trace_store import TraceStore
+from app.spend.analytics import Analytics
 from app.spend.authorizations import AuthorizationService
+from app.spend.billing import Billing
+from app.spend.billing_contracts import Contracts
+from app.spend.billing_seats import SeatPeriods
 from app.spend.check import SpendCheck
 from app.spend.estimates import Estimator
 from app.spend.postgresql import PostgresqlPostings
 from app.spend.postings import Postings
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
+from app.spend.rollups import RollUps
 from app.spend.sqlite import SqlitePostings
 from app.spend.standing import CounterReader
+from app.spend.usage_booking import UsageBooking
+from app.spend.usage_events import UsageEvents
+from app.spend.usage_forecasts import LimitForecasts
 from app.sso.break_glass import BreakGlass
 from app.sso.connections import ConnectionService
 from app.sso.discovery import Discovery
@@ -160,6 +168,25 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.uow, POSTINGS[s.uow.dialect](s.uow), s.get(PriceBook), s.get(Outbox)
     ),
     SpendCheck: lambda s: SpendCheck(s.uow),
+    UsageBooking: lambda s: UsageBooking(
+        s.uow,
+        POSTINGS[s.uow.dialect](s.uow),
+        s.get(LimitService),
+        s.get(OrganizationService),
+        s.get(Outbox),
+    ),
+    UsageEvents: lambda s: UsageEvents(s.uow, s.get(UsageBooking), s.get(OrganizationService)),
+    RollUps: lambda s: RollUps(s.uow, s.get(OrganizationService)),
+    Analytics: lambda s: Analytics(s.uow, s.get(OrganizationService)),
+    LimitForecasts: lambda s: LimitForecasts(s.uow, s.get(Outbox), s.get(OrganizationService)),
+    Billing: lambda s: Billing(
+        s.uow,
+        s.get(OrganizationService),
+        SeatPeriods(s.uow),
+        s.get(RollUps),
+        s.get(LimitForecasts),
+    ),
+    Contracts: lambda s: Contracts(s.uow, s.get(Analytics)),
     # scim
     Registry: lambda s: s.container.registry,
     # Nothing is tolerated before a token says what is.

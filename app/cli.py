@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import schema
 from app.api.scopes import SCOPES
+from app.cli_demo import demo
 from app.cli_domains import domain
 from app.cli_output import as_json, show, show_rows
 from app.cli_reconcile import reconcile
@@ -65,6 +66,7 @@ def cli() -> None:
 
 
 cli.add_command(serve)
+cli.add_command(demo)
 cli.add_command(worker)
 cli.add_command(reconcile)
 cli.add_command(scim)

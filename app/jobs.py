@@ -11,7 +11,11 @@ from app.governance.mappings import MappingService
 from app.governance.reconciliation import Reconciliation
 from app.governance.seat_pool import SeatPool
 from app.scim.trace_store import TraceStore
+from app.spend.billing import Billing
 from app.spend.reservations import Reservations
+from app.spend.rollups import STEP as ROLL_UP
+from app.spend.rollups import RollUps
+from app.spend.usage_events import BATCH, UsageEvents
 from app.sso.domain_checks import DomainChecks
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
@@ -121,5 +125,20 @@ JOBS = (
         "reconciliation",
         is_due=lambda services: services.get(Reconciliation).is_due(),
         run=lambda services: services.get(Reconciliation).step(),
+    ),
+    Job(
+        "spend.roll_up",
+        is_due=lambda services: services.get(RollUps).has_work(),
+        run=lambda services: services.get(RollUps).step() == ROLL_UP,
+    ),
+    Job(
+        "billing.look",
+        is_due=lambda services: services.get(Billing).is_due(),
+        run=lambda services: services.get(Billing).look(),
+    ),
+    Job(
+        "usage_events.match",
+        is_due=lambda services: services.get(UsageEvents).has_match(),
+        run=lambda services: services.get(UsageEvents).match() == BATCH,
     ),
 )

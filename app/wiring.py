@@ -57,6 +57,7 @@ from app.settings import Settings
 from app.spend.notices import THRESHOLD_REACHED
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
+from app.spend.usage_forecasts import FORECAST_REACHED
 from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
@@ -260,12 +261,17 @@ def _publish_threshold(services: Services, payload: Mapping[str, Any]) -> None:
     structlog.get_logger().info(THRESHOLD_REACHED, org_id=services.uow.org_id, **payload)
 
 
+def _publish_forecast(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().info(FORECAST_REACHED, org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
     DRIFTED: _sound_alarm,
     THRESHOLD_REACHED: _publish_threshold,
+    FORECAST_REACHED: _publish_forecast,
 }
 
 

@@ -27,6 +27,7 @@ LIMIT_INCREASE = "linc"
 HELD_CHANGE = "held"
 AUTHORIZATION = "auth"
 PRICE = "price"
+CONTRACT = "contract"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -46,6 +47,7 @@ PATH_IDS = {
     "held_change_id": HELD_CHANGE,
     "authorization_id": AUTHORIZATION,
     "price_id": PRICE,
+    "contract_id": CONTRACT,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -61,6 +63,7 @@ _LOGGED = {
     "api_key": ("api_key", API_KEY),
     "held_change": ("held_change", HELD_CHANGE),
     "price": ("price", PRICE),
+    "contract": ("contract", CONTRACT),
 }
 
 

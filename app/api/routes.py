@@ -6,8 +6,10 @@ from flask import Blueprint, Response
 
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
+from app.api.routes_analytics import analytics
 from app.api.routes_audit import audit
 from app.api.routes_authorizations import authorizations
+from app.api.routes_billing import billing
 from app.api.routes_break_glass import break_glass
 from app.api.routes_connections import connections
 from app.api.routes_credentials import credentials
@@ -28,6 +30,7 @@ from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
 from app.api.routes_sessions import sessions
+from app.api.routes_usage import usage_events
 from app.api.routes_users import users
 from app.api.schemas.common import Answer
 from app.api.tables import to_json
@@ -59,6 +62,9 @@ RESOURCES = (
     limits,
     increases,
     authorizations,
+    usage_events,
+    analytics,
+    billing,
     prices,
     audit,
     scim_requests,

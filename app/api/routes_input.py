@@ -34,15 +34,16 @@ def body(schema: Schema | None) -> Any:
 
 
 def query(schema: Schema | None) -> Any:
-    """The query parameters as `schema` loads them; each may stand once."""
-    values: dict[str, str] = {}
+    """The query parameters as `schema` loads them; each may stand once, but for lists (`name[]`)."""
+    values: dict[str, Any] = {}
     for name, texts in request.args.to_dict(flat=False).items():
-        if len(texts) > 1:
+        is_list = name.endswith("[]")
+        if len(texts) > 1 and not is_list:
             raise BadRequestError(f"The query parameter {name[:80]!r} stands more than once.")
         # PostgreSQL can neither store nor compare NUL.
-        if "\x00" in name + texts[0]:
+        if "\x00" in "".join((name, *texts)):
             raise BadRequestError("A query parameter holds NUL.")
-        values[name] = texts[0]
+        values[name] = texts if is_list else texts[0]
     return _load(schema or _NOTHING, values)
 
 

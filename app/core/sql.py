@@ -68,6 +68,19 @@ class IdList(TypeDecorator[Sequence[str]]):
         return value if value is None or dialect.name == "postgresql" else list(json.loads(value))
 
 
+class TextList(TypeDecorator[Sequence[str]]):
+    """A list of texts as one value, only for comparing with it."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
+
+
 class _IsOneOf(FunctionElement[bool]):
     # Not typed as Boolean: SQLAlchemy would write `(… IN …) = 1` on SQLite, which no index answers.
     inherit_cache = True
@@ -107,6 +120,11 @@ def _each_id_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -
 def each_id(name: str) -> TableValuedAlias:
     """The ids in the parameter `name` as rows of one column, `value`: to insert or to join many at once."""
     return _EachId(bindparam(name, type_=IdList())).table_valued(column("value", Id), name=f"each_of_{name}")
+
+
+def is_one_of_texts(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The column is one of the texts in the parameter `name`."""
+    return _IsOneOf(column, bindparam(name, type_=TextList()))
 
 
 class lock_for_transaction(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is

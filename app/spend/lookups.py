@@ -71,8 +71,7 @@ class Spender:
 
 
 def find_spender(uow: UnitOfWork, person: Person, model: str) -> Spender | None:
-    dated = _DATED.fullmatch(model)
-    names = (model,) if dated is None else (model, dated[1])
+    names = tuple(dict.fromkeys((model, undated(model))))
     values = {"model": model, "undated": names[-1], "now": uow.now}
     if person.id is not None:
         rows = uow.execute(_BY_ID, {**values, "id": person.id}).all()
@@ -84,3 +83,9 @@ def find_spender(uow: UnitOfWork, person: Person, model: str) -> Spender | None:
     found = [Price(*row[-width:]) for row in rows if row.price_id is not None]
     exact = [price for price in found if price.model == model]
     return Spender(rows[0], names, exact or found)
+
+
+def undated(model: str) -> str:
+    """The name without the day of a snapshot."""
+    dated = _DATED.fullmatch(model)
+    return model if dated is None else dated[1]

@@ -162,6 +162,12 @@ Index(
 )
 Index("ix_ledger_entries_occurred_at", ledger_entries.c.org_id, ledger_entries.c.occurred_at)
 Index(
+    "ix_ledger_entries_recorded_at",
+    ledger_entries.c.org_id,
+    ledger_entries.c.recorded_at,
+    ledger_entries.c.id,
+)
+Index(
     "ix_ledger_entries_session",
     ledger_entries.c.org_id,
     ledger_entries.c.session_id,

@@ -25,6 +25,7 @@ ALLOWED = {
     "spend": {"core", "directory", "audit", "governance"},
     "api": {"core", "directory", "audit", "governance", "scim", "spend", "sso", "sso/saml"},
     "selftest": {"core"},
+    "demo": {"core", "selftest"},
 }
 # What is wired together and what commands use.
 OUTERMOST = {
@@ -36,6 +37,7 @@ OUTERMOST = {
     "handlers_sign_in",
     "serving",
     "cli",
+    "cli_demo",
     "cli_domains",
     "cli_scim",
     "cli_serve",

@@ -62,6 +62,7 @@ class Victim:
         limit = {"scope": scope, "window": "daily", "amount_usd": "5"}
         call = {"user": {"id": person}, "surface": "code", "model": "claude-opus-5-5", "max_cost_usd": "1"}
         wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
+        contract = {"name": "c", "starts_on": "2026-01-01", "ends_on": "2026-12-31", "cap_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
         # The last owner is held back from losing the role.
@@ -86,6 +87,7 @@ class Victim:
             **self._signed_in(),
             "job_id": edge_id("job", self._job()),
             "authorization_id": json_of(api.post("/authorizations", call))["id"],
+            "contract_id": json_of(api.post("/billing/contracts", contract))["id"],
             "price_id": json_of(api.get("/prices"))["data"][0]["id"],
         }
 

@@ -45,14 +45,22 @@ class Server:
 
 
 @contextmanager
-def running(command: list[str], port: int, variables: Mapping[str, str], log: Path) -> Iterator[Server]:
+def running(
+    command: list[str],
+    port: int,
+    variables: Mapping[str, str],
+    log: Path,
+    *,
+    ready: str = "/readyz",
+    seconds: float = START_SECONDS,
+) -> Iterator[Server]:
     """Start the command in a process group of its own, wait until it is ready, end it by its id."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(variables), stdout=output, stderr=output, start_new_session=True
         )
         try:
-            _wait_until_ready(f"http://127.0.0.1:{port}/readyz", process, log)
+            _wait_until_ready(f"http://127.0.0.1:{port}{ready}", process, log, seconds)
             yield Server(f"http://127.0.0.1:{port}", process.pid)
         finally:
             if process.poll() is None:
@@ -60,8 +68,8 @@ def running(command: list[str], port: int, variables: Mapping[str, str], log: Pa
             process.wait(STOP_SECONDS)
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
@@ -71,4 +79,4 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
         except (URLError, ConnectionError):
             # It does not listen yet; this rest only spares the processor.
             time.sleep(0.05)
-    raise AssertionError(f"{url} was not ready after {START_SECONDS} s:\n{log.read_text()}")
+    raise AssertionError(f"{url} was not ready after {seconds} s:\n{log.read_text()}")

@@ -1,0 +1,214 @@
+"""Who used what and what it cost, read from the roll-ups, in any combination of dimensions.
+
+Groups are counted in one of two ways: by `cost_owner` each amount has one group and the rows sum to the
+total; by `membership` it counts in every group that the person was in, so rows overlap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, func, select
+
+from app.core.connection import Row
+from app.core.sql import is_one_of
+from app.core.tenancy import ORG_ID
+from app.core.unit_of_work import UnitOfWork
+from app.directory.models import groups, principals, users
+from app.directory.organizations import OrganizationService
+from app.spend.usage_calendar import day_of, forecast_nanousd, present_window
+from app.spend.usage_models import (
+    MEASURES,
+    spend_group_set_members,
+    spend_group_sets,
+    usage_rollups,
+)
+
+DIMENSIONS = ("user", "group", "surface", "feature", "model", "repository", "day")
+ATTRIBUTIONS = ("cost_owner", "membership")
+FORECAST = ("daily", "weekly", "monthly")
+_DAYS_OF_A_WEEK, _DAYS_OF_A_MONTH = 7, 30
+
+_sums = [cast(func.sum(usage_rollups.c[name]), BigInteger).label(name) for name in MEASURES]
+_in_range = (
+    usage_rollups.c.org_id == ORG_ID,
+    usage_rollups.c.day.between(bindparam("first"), bindparam("last")),
+)
+_TOTAL = select(*_sums).where(*_in_range)
+_BY_DAY = (
+    select(usage_rollups.c.day, cast(func.sum(usage_rollups.c.amount_nanousd), BigInteger).label("nanousd"))
+    .where(*_in_range)
+    .group_by(usage_rollups.c.day)
+)
+_SOURCES = {
+    "cost_owner": usage_rollups.join(
+        spend_group_sets,
+        and_(
+            spend_group_sets.c.org_id == usage_rollups.c.org_id,
+            spend_group_sets.c.id == usage_rollups.c.set_id,
+        ),
+    ),
+    "membership": usage_rollups.outerjoin(
+        spend_group_set_members,
+        and_(
+            spend_group_set_members.c.org_id == usage_rollups.c.org_id,
+            spend_group_set_members.c.set_id == usage_rollups.c.set_id,
+        ),
+    ),
+}
+_GROUP_OF = {
+    "cost_owner": spend_group_sets.c.owner_group_id,
+    "membership": spend_group_set_members.c.group_id,
+}
+_USERS = (
+    select(principals.c.id, principals.c.user_id, users.c.user_name)
+    .select_from(
+        principals.join(
+            users, and_(users.c.org_id == principals.c.org_id, users.c.id == principals.c.user_id)
+        )
+    )
+    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.id, "ids"))
+)
+_GROUP_NAMES = select(groups.c.id, groups.c.display_name).where(
+    groups.c.org_id == ORG_ID, is_one_of(groups.c.id, "ids")
+)
+_last_use = (
+    select(usage_rollups.c.principal_id, func.max(usage_rollups.c.day).label("day"))
+    .where(*_in_range, usage_rollups.c.requests > 0)
+    .group_by(usage_rollups.c.principal_id)
+    .subquery("last_use")
+)
+_ACTIVE = select(
+    func.sum(case((_last_use.c.day >= bindparam("last"), 1), else_=0)).label("daily"),
+    func.sum(case((_last_use.c.day >= bindparam("week"), 1), else_=0)).label("weekly"),
+    func.count().label("monthly"),
+).select_from(_last_use)
+_ASSIGNED = select(func.count()).where(
+    principals.c.org_id == ORG_ID, principals.c.active, principals.c.seat_state == "assigned"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Which days, both inclusive, and how their sums are divided."""
+
+    first_day: int
+    last_day: int
+    group_by: Sequence[str]
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a window comes to; `forecast_nanousd` is null while it is too early to say."""
+
+    window: str
+    starts_at: datetime
+    ends_at: datetime
+    settled_nanousd: int
+    forecast_nanousd: int | None
+
+
+class Analytics:
+    def __init__(self, uow: UnitOfWork, organizations: OrganizationService) -> None:
+        self._uow = uow
+        self._organizations = organizations
+
+    def zone(self) -> str:
+        return str(self._organizations.current().zone)
+
+    def today(self) -> int:
+        return day_of(self._uow.now, self.zone())
+
+    def rows(self, report: Report, *, offset: int, limit: int) -> list[dict[str, Any]]:
+        """Up to `limit` rows of a report: by day, and the dearest first.
+
+        Each has the measures and, of the dimensions, those that are grouped by.
+        """
+        statement = _statement(report).offset(bindparam("skipped")).limit(bindparam("most"))
+        values = {"first": report.first_day, "last": report.last_day, "skipped": offset, "most": limit}
+        found = self._uow.execute(statement, values).all()
+        # Where there is nothing to sum up, the sum of all is one row of nulls.
+        return self._named(report, [row for row in found if row.requests is not None])
+
+    def total(self, report: Report) -> dict[str, int]:
+        row = self._uow.execute(_TOTAL, {"first": report.first_day, "last": report.last_day}).one()
+        return {name: getattr(row, name) or 0 for name in MEASURES}
+
+    def adoption(self) -> dict[str, int]:
+        """Seats, and how many people used one today, in the last 7 days and in the last 30."""
+        today = self.today()
+        values = {
+            "first": today - _DAYS_OF_A_MONTH + 1,
+            "last": today,
+            "week": today - _DAYS_OF_A_WEEK + 1,
+        }
+        active = self._uow.execute(_ACTIVE, values).one()
+        return {
+            "assigned": self._uow.execute(_ASSIGNED).scalar_one(),
+            "daily": int(active.daily or 0),
+            "weekly": int(active.weekly or 0),
+            "monthly": int(active.monthly),
+        }
+
+    def forecasts(self) -> list[Forecast]:
+        """For each window of the calendar what the organization will have spent at its end."""
+        now, zone = self._uow.now, self.zone()
+        windows = [(window, *present_window(window, now, zone)) for window in FORECAST]
+        first = min(day_of(starts_at, zone) for _, starts_at, _ in windows)
+        spent = self._uow.execute(_BY_DAY, {"first": first, "last": day_of(now, zone)}).all()
+        found = []
+        for window, starts_at, ends_at in windows:
+            begun = day_of(starts_at, zone)
+            settled = sum(row.nanousd for row in spent if row.day >= begun)
+            forecast = forecast_nanousd(settled, starts_at, ends_at, now)
+            found.append(Forecast(window, starts_at, ends_at, settled, forecast))
+        return found
+
+    def default_first_day(self) -> int:
+        return self.today() - _DAYS_OF_A_MONTH
+
+    def _named(self, report: Report, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Rows as values, with the names of people and groups beside their ids."""
+        shown: list[dict[str, Any]] = [dict(row._asdict()) for row in rows]
+        if "user" in report.group_by:
+            ids = sorted({row["principal_id"] for row in shown})
+            people = {row.id: row for row in self._uow.execute(_USERS, {"ids": ids})}
+            for row in shown:
+                person = people[row.pop("principal_id")]
+                row |= {"user_id": person.user_id, "user_name": person.user_name}
+        if "group" in report.group_by:
+            ids = sorted({row["group_id"] for row in shown if row["group_id"] is not None})
+            names = {row.id: row.display_name for row in self._uow.execute(_GROUP_NAMES, {"ids": ids})}
+            for row in shown:
+                row["group_name"] = names.get(row["group_id"])
+        for row in shown:
+            for name in ("feature", "repository"):
+                if name in row:
+                    row[name] = row[name] or None
+            if "day" in row:
+                row["day"] = date.fromordinal(row["day"]).isoformat()
+        return shown
+
+
+def _statement(report: Report) -> Select[Any]:
+    source: Any = _SOURCES[report.attribution] if "group" in report.group_by else usage_rollups
+    keys = [_key(name, report.attribution) for name in DIMENSIONS if name in report.group_by]
+    order: list[ColumnElement[Any]] = [usage_rollups.c.day] if "day" in report.group_by else []
+    cost = next(column for column in _sums if column.name == "amount_nanousd")
+    return (
+        select(*keys, *_sums)
+        .select_from(source)
+        .where(*_in_range)
+        .group_by(*keys)
+        .order_by(*order, cost.desc(), *(key for key in keys))
+    )
+
+
+def _key(name: str, attribution: str) -> ColumnElement[Any]:
+    if name == "user":
+        return usage_rollups.c.principal_id
+    if name == "group":
+        return _GROUP_OF[attribution].label("group_id")
+    return usage_rollups.c[name]
