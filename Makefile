@@ -60,6 +60,10 @@ bench-governance: .venv/dev.stamp ## Measure new mapping orders over 50,000 peop
 bench-spend: .venv/dev.stamp ## Measure authorizing and settling beside the yardstick (needs wrk)
 	@$(BIN)/python -m bench.spend
 
+.PHONY: bench-analytics
+bench-analytics: .venv/dev.stamp ## Measure reports of 31 days over a million ledger rows
+	@$(BIN)/python -m bench.analytics
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -57,7 +57,7 @@ def list_bills(query: Query) -> dict[str, Any]:
 )
 def list_bill_lines(query: Query) -> dict[str, Any]:
     """List a month's bill by person, the dearest first; the lines sum to the bill."""
-    month: int = query["month"]
+    month: int = query["month"] or service(Billing).present()
     found = list(enumerate(service(Billing).lines(month)))
     return page_of(
         "billing/lines",

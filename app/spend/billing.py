@@ -123,7 +123,7 @@ class Billing:
             for row in self._uow.execute(_STORED)
         ]
         first = self._next(progress and progress.closed_month)
-        opened = [self._bill(month, self._made(month)) for month in range(first, self._present() + 1)]
+        opened = [self._bill(month, self._made(month)) for month in range(first, self.present() + 1)]
         return sorted([*stored, *opened], key=lambda bill: -bill.month)
 
     def lines(self, month: int) -> list[tuple[Line, Row]]:
@@ -135,7 +135,7 @@ class Billing:
                 Line(row.principal_id, row.seat_days, row.seats_nanousd, row.usage_nanousd)
                 for row in self._uow.execute(_STORED_LINES, {"month": month})
             ]
-        elif month <= self._present():
+        elif month <= self.present():
             found = self._made(month)
         else:
             raise NotFoundError("There is no bill of a month to come.", code="bill_not_found")
@@ -145,7 +145,8 @@ class Billing:
         )
         return [(line, names[line.principal_id]) for line in ordered]
 
-    def _present(self) -> int:
+    def present(self) -> int:
+        """The month that it is now."""
         return month_of(day_of(self._uow.now, self._organizations.current().zone))
 
     def _next(self, closed_month: int | None) -> int:
@@ -155,7 +156,7 @@ class Billing:
         organization = self._organizations.current()
         founded = month_of(day_of(organization.created_at, organization.zone))
         first: int | None = self._uow.execute(_FIRST).scalar_one()
-        return min(founded, self._present(), *([] if first is None else [first]))
+        return min(founded, self.present(), *([] if first is None else [first]))
 
     def _is_over(self, month: int) -> bool:
         zone = self._organizations.current().zone

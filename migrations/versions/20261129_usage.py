@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261129_usage"
-down_revision = "20261128_spend"
+down_revision = "20261129_sessions_at_the_edge"
 branch_labels = None
 depends_on = None
 

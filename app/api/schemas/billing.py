@@ -62,7 +62,7 @@ class BillQuery(PageQuery):
 
 
 class BillLineQuery(PageQuery):
-    month = Month(required=True)
+    month = Month(load_default=None, metadata={"description": "The present one unless it is given."})
 
 
 class ContractQuery(PageQuery):

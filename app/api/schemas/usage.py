@@ -1,6 +1,5 @@
 """Usage that is reported afterwards, event by event: one that cannot be read spoils no other."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,16 +101,10 @@ class UsageEventSchema(Schema):
         )
 
 
-class EventList(fields.List):
+class EventList(fields.List[Any]):
     """A list whose items are read one by one; what is wrong with one is told of that one."""
 
-    def _deserialize(
-        self,
-        value: Any,
-        attr: str | None,
-        data: Mapping[str, Any] | None,
-        **options: Any,  # noqa: ARG002 - as declared upstream
-    ) -> list[Any]:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
         return [self._read(item) for item in value]
