@@ -27,6 +27,7 @@ from app.selftest.http import Service
 SLUG, NAME = "acme", "Acme Inc"
 # Of the token and the key; those of the run before are revoked, because nobody can be shown them again.
 CREDENTIALS = "demo"
+AGENT = "usher-demo"
 START_SECONDS = 60.0
 PEOPLE = 150
 
@@ -44,9 +45,9 @@ def demo(host: str, port: int, people: int) -> None:
     root = f"http://{host}:{port}"
     with _serving(host, port) as server:
         organization_id, token, key = _credentials()
-        scim = Service(PublicUrls(root).scim_base_url)
+        scim = Service(PublicUrls(root).scim_base_url, AGENT)
         with _bars() as progress:
-            loader = Loader(scim, token, Service(f"{root}/api/v1"), key, progress)
+            loader = Loader(scim, token, Service(f"{root}/api/v1", AGENT), key, progress)
             loader.load(people, organization_id, SystemClock().now().date())
         click.echo(f"Organization  {NAME} ({SLUG}), {people} people")
         click.echo(f"SCIM base URL {scim.url}")

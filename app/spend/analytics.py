@@ -17,6 +17,7 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, principals, users
 from app.directory.organizations import OrganizationService
+from app.directory.principals import SEAT_STATE_NOW
 from app.spend.usage_calendar import day_of, forecast_nanousd, present_window
 from app.spend.usage_models import (
     MEASURES,
@@ -85,7 +86,7 @@ _ACTIVE = select(
     func.count().label("monthly"),
 ).select_from(_last_use)
 _ASSIGNED = select(func.count()).where(
-    principals.c.org_id == ORG_ID, principals.c.active, principals.c.seat_state == "assigned"
+    principals.c.org_id == ORG_ID, principals.c.active, SEAT_STATE_NOW == "assigned"
 )
 
 
@@ -146,7 +147,7 @@ class Analytics:
         }
         active = self._uow.execute(_ACTIVE, values).one()
         return {
-            "assigned": self._uow.execute(_ASSIGNED).scalar_one(),
+            "assigned": self._uow.execute(_ASSIGNED, {"now": self._uow.now}).scalar_one(),
             "daily": int(active.daily or 0),
             "weekly": int(active.weekly or 0),
             "monthly": int(active.monthly),
