@@ -93,7 +93,7 @@ def sound_rows() -> bool:
 def hostile_bodies(scene: Scene) -> dict[str, str]:
     """The dearest bodies known: as much of everything as the caps let through."""
     text = text_of(scene.signed())
-    many = tuple(f"group-{n:05}" for n in range(2_400))
+    many = tuple(f"group-{n:05}" for n in range(1_700))
     big = scene.answer(attributes={"groups": many})
     silent = SignOptions(with_certificate=False)
     attributes = "<b " + " ".join(f'a{n}=""' for n in range(24)) + "/>"
@@ -104,7 +104,7 @@ def hostile_bodies(scene: Scene) -> dict[str, str]:
     def within(place: str, filling: str) -> str:
         return encode(text.replace(place, place + filling, 1))
 
-    encrypted = encrypt(scene.signed(scene.answer(attributes={"groups": many[:2_200]})), scene.sp_keys[-1])
+    encrypted = encrypt(scene.signed(scene.answer(attributes={"groups": many[:1_650]})), scene.sp_keys[-1])
     return {
         "4,900 elements, unsigned part": within("<samlp:Status>", "<b/>" * 4_900),
         "4,900 elements, signed part": within("<saml:Subject>", "<b/>" * 4_900),
@@ -117,12 +117,12 @@ def hostile_bodies(scene: Scene) -> dict[str, str]:
         "one long text, signed twice": encode(
             scene.signed(scene.answer(attributes={"groups": ("x" * 180_000,)}), response=True)
         ),
-        "2,400 groups, signed twice": encode(scene.signed(big, response=True)),
-        "2,400 groups, fourth certificate": encode(scene.signed(big, response=True, options=silent)),
-        "2,400 groups, a stranger's": encode(scene.signed(big, key=scene.stranger, options=silent)),
+        "1,700 groups, signed twice": encode(scene.signed(big, response=True)),
+        "1,700 groups, fourth certificate": encode(scene.signed(big, response=True, options=silent)),
+        "1,700 groups, a stranger's": encode(scene.signed(big, key=scene.stranger, options=silent)),
         "900 typed groups": encode(sign(parse(typed), "//saml:Assertion", scene.idp)),
-        "2,200 groups, encrypted": encode(encrypted),
-        "2,200 groups, encrypted, signed": encode(sign(encrypted, "/samlp:Response", scene.idp)),
+        "1,650 groups, encrypted": encode(encrypted),
+        "1,650 groups, encrypted, signed": encode(sign(encrypted, "/samlp:Response", scene.idp)),
         "encrypted for others": encode(encrypt(scene.signed(), scene.stranger)),
         **{
             f"corpus: {case.name}": dict(case.fields(scene)).get("SAMLResponse", "")

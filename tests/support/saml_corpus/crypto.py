@@ -263,9 +263,9 @@ def huge_key_info(signature: Any) -> None:
         etree.SubElement(signature[2], f"{{{DS}}}X509Data")
 
 
-@_edited(BOMBS, "many-references", "1,000 references in an unverified signature", R.SIGNATURE_SHAPE)
+@_edited(BOMBS, "many-references", "350 references in an unverified signature", R.SIGNATURE_SHAPE)
 def many_references(signature: Any) -> None:
-    for _ in range(500):
+    for _ in range(350):
         signature[0].append(copy.deepcopy(signature[0][2]))
 
 
