@@ -14,6 +14,8 @@ class UsherError(Exception):
     status = 500
     code = "internal_error"
     headers: Mapping[str, str] = {}
+    # Where the help page tells a person more, in a browser.
+    help_topic: str | None = None
 
     def __init__(self, detail: str, *, code: str | None = None, **context: object) -> None:
         super().__init__(detail)
