@@ -48,6 +48,10 @@ bench: .venv/dev.stamp ## Measure against the bare-stack yardstick (needs wrk)
 bench-scale: .venv/dev.stamp ## Measure 100,000 users beside 1,000, large groups, an import (needs wrk)
 	@$(BIN)/python -m bench.scale
 
+.PHONY: bench-governance
+bench-governance: .venv/dev.stamp ## Measure new mapping orders over 50,000 people beside other requests
+	@$(BIN)/python -m bench.governance
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -25,10 +25,17 @@ from app.directory.users import UserService
 from app.governance.drift import DriftService
 from app.governance.entitlements import EntitlementService
 from app.governance.explain import ExplainService
+from app.governance.held_changes import HeldChangeService
+from app.governance.holds import Holds
+from app.governance.job_steps import JobSteps
+from app.governance.jobs import JobStore
 from app.governance.limit_increases import LimitIncreaseService
 from app.governance.limits import LimitService
+from app.governance.mapping_versions import MappingVersions
 from app.governance.mappings import MappingService
+from app.governance.plans import PlanService
 from app.governance.reconciliation import Reconciliation
+from app.governance.removal_guard import RemovalGuard
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
 from app.governance.seats import SeatService
@@ -86,10 +93,30 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     Sequencer: lambda s: Sequencer(s.uow),
     Outbox: lambda s: Outbox(s.uow),
     # governance
-    SeatPool: lambda s: SeatPool(s.uow, s.get(Outbox)),
-    EntitlementService: lambda s: EntitlementService(s.uow, s.get(SeatPool)),
-    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService)),
-    MappingService: lambda s: MappingService(s.uow, s.get(EntitlementService)),
+    JobStore: lambda s: JobStore(s.uow),
+    RemovalGuard: lambda s: RemovalGuard(s.uow),
+    Holds: lambda s: Holds(s.uow, s.get(Outbox)),
+    SeatPool: lambda s: SeatPool(s.uow, s.get(JobStore), s.get(RemovalGuard), s.get(Holds)),
+    EntitlementService: lambda s: EntitlementService(
+        s.uow, s.get(SeatPool), s.get(JobStore), s.get(RemovalGuard), s.get(Holds)
+    ),
+    JobSteps: lambda s: JobSteps(s.get(JobStore), s.get(EntitlementService), s.get(SeatPool)),
+    HeldChangeService: lambda s: HeldChangeService(
+        s.uow,
+        s.get(EntitlementService),
+        s.get(SeatPool),
+        s.get(SeatService),
+        guard=s.get(RemovalGuard),
+        held=s.get(Holds),
+    ),
+    RoleService: lambda s: RoleService(s.uow, s.get(EntitlementService), s.get(Holds)),
+    MappingVersions: lambda s: MappingVersions(s.uow),
+    MappingService: lambda s: MappingService(
+        s.uow, s.get(EntitlementService), s.get(MappingVersions), s.get(Holds)
+    ),
+    PlanService: lambda s: PlanService(
+        s.uow, s.get(MappingService), s.get(EntitlementService), s.get(SeatPool), s.get(JobStore)
+    ),
     SeatService: lambda s: SeatService(s.uow, s.get(EntitlementService)),
     LimitService: lambda s: LimitService(s.uow, s.get(DirectoryQueries), s.get(OrganizationService)),
     LimitIncreaseService: lambda s: LimitIncreaseService(s.uow, s.get(DirectoryQueries), s.get(LimitService)),
@@ -98,6 +125,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.get(DirectoryQueries),
         s.get(EntitlementService),
         s.get(LimitService),
+        s.get(SeatService),
     ),
     TimelineService: lambda s: TimelineService(s.uow),
     DriftService: lambda s: DriftService(s.uow, s.get(EntitlementService), s.get(SeatPool)),

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
     JitSeats: lambda s: JitSeats(s.uow, s.get(EntitlementService)),
-    WaitingList: lambda s: WaitingList(s.uow),
     Randomness: lambda s: s.container.environment.randomness,
     Cookies: lambda s: Cookies(s.container.settings.base_url),
     Disclosure: lambda s: Disclosure(is_development=not s.container.settings.is_production),
     UnprovedTraces: lambda s: s.container.unproved_traces,
     SessionRecognition: lambda s: SessionRecognition(s.uow),
     SessionService: lambda s: SessionService(s.uow, s.container.environment.randomness),
-    WaitingPlaces: lambda s: WaitingPlaces(s.get(WaitingList).place_of),
+    WaitingList: lambda s: WaitingList(s.uow),
+    WaitingPlaces: lambda s: WaitingPlaces(s.get(WaitingList).positions),
     LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
     LoginTraces: lambda s: LoginTraces(s.uow),
     Leftovers: lambda s: Leftovers(s.uow),

@@ -26,7 +26,7 @@ def end_sessions_of_seatless(services: "Services", event: governance.Entitlement
 
 
 def decide_signed_in(services: "Services", event: sso.UserSignedIn) -> None:
-    services.get(EntitlementService).refresh([event.id], signing_in=True)
+    services.get(EntitlementService).refresh_signed_in(event.id)
 
 
 def decide_adopted(services: "Services", event: directory.UserAdopted) -> None:

@@ -6,7 +6,10 @@ from app.api.idempotency import IdempotencyStore
 from app.audit.sequencer import STEP, Sequencer
 from app.directory.credential_expiry import CredentialExpiry
 from app.governance.jit_seats import JitSeats
+from app.governance.job_steps import JobSteps
+from app.governance.mappings import MappingService
 from app.governance.reconciliation import Reconciliation
+from app.governance.seat_pool import SeatPool
 from app.scim.trace_store import TraceStore
 from app.sso.domain_checks import DomainChecks
 from app.sso.idp_certificates import IdpCertificates
@@ -25,7 +28,33 @@ def _warn_of_certificates(services: Any) -> bool:
     return False
 
 
+def _turn_due_seat_pool(services: Any) -> bool:
+    services.get(SeatPool).turn()
+    return False
+
+
+def _apply_due_mappings(services: Any) -> bool:
+    services.get(MappingService).apply_due()
+    return False
+
+
 JOBS = (
+    # Rights that end come before everything else.
+    Job(
+        "group_mappings.due",
+        is_due=lambda services: services.get(MappingService).has_due(),
+        run=_apply_due_mappings,
+    ),
+    Job(
+        "jobs.step",
+        is_due=lambda services: services.get(JobSteps).has_work(),
+        run=lambda services: services.get(JobSteps).step(),
+    ),
+    Job(
+        "seat_pool.turn",
+        is_due=lambda services: services.get(SeatPool).has_turned(),
+        run=_turn_due_seat_pool,
+    ),
     Job(
         "audit.sequence",
         is_due=lambda services: services.get(Sequencer).has_work(),

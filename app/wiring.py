@@ -32,11 +32,12 @@ from app.core.urls import PublicUrls
 from app.directory import events as directory
 from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
+from app.governance.holds import OPENED as HELD_CHANGE_OPENED
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
 from app.governance.reconciliation import DRIFTED
 from app.governance.roles import RoleService
-from app.governance.seat_pool import HAND_OVER, SeatPool
+from app.governance.seat_pool import SeatPool
 from app.handlers_sign_in import (
     decide_adopted,
     decide_signed_in,
@@ -175,11 +176,17 @@ DEPROVISIONED = "user.deprovisioned"
 def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
     services.get(SeatPool).open()
     services.get(RoleService).create_built_in()
+    services.get(MappingService).open()
 
 
 def _decide_everybody(services: Services, event: directory.OrganizationUpdated) -> None:
     if not event.data.keys().isdisjoint({"rights_mode", "ceiling"}):
         services.get(MappingService).decide_everybody()
+
+
+def _turn_seat_pool(services: Services, event: directory.OrganizationUpdated) -> None:
+    if "zone" in event.data:
+        services.get(SeatPool).turn()
 
 
 def _withdraw_rights(services: Services, event: directory.AccessEvent) -> None:
@@ -192,7 +199,7 @@ def _restore_rights(services: Services, event: directory.UserReactivated) -> Non
 
 def _decide_members(services: Services, event: directory.MembersChanged) -> None:
     if is_mapped(services.uow, event.group_id):
-        services.get(EntitlementService).refresh((*event.added, *event.removed))
+        services.get(EntitlementService).refresh_members(event.group_id, event.added, event.removed)
 
 
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:
@@ -203,7 +210,7 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 # Every event is besides that recorded in the audit log. A failing handler undoes all of it.
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance,),
-    directory.OrganizationUpdated: (_decide_everybody,),
+    directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
     directory.UserDeactivated: (end_sessions, _withdraw_rights, _announce_deprovision),
     directory.UserDeleted: (end_sessions, _withdraw_rights, _announce_deprovision),
     directory.UserReactivated: (_restore_rights,),
@@ -216,10 +223,6 @@ HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
 }
 
 
-def _hand_over(services: Services, _payload: Mapping[str, Any]) -> None:
-    services.get(SeatPool).hand_over()
-
-
 def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
     # Standard output is where an operator's log shipper picks outgoing events up.
     structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
@@ -230,9 +233,13 @@ def _sound_alarm(services: Services, payload: Mapping[str, Any]) -> None:
     structlog.get_logger().error(DRIFTED, org_id=services.uow.org_id, **payload)
 
 
+def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None:
+    structlog.get_logger().warning("held_change.opened", org_id=services.uow.org_id, **payload)
+
+
 # What the worker does with each kind of outbox message.
 DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
-    HAND_OVER: _hand_over,
+    HELD_CHANGE_OPENED: _publish_held_change,
     DEPROVISIONED: _publish_deprovision,
     DRIFTED: _sound_alarm,
 }

@@ -24,9 +24,9 @@ _MEGABYTE = 1024.0
 
 
 class ScimSender:
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, content_type: str = "application/scim+json") -> None:
         self._port = port
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
         self._local = threading.local()
 
     def send(self, request: Request) -> Any:

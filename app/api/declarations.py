@@ -33,8 +33,10 @@ class Endpoint:
     headers: Mapping[str, str]
     # A second form in which a list can be asked for, see `tables.py`.
     other_media_type: str | None
-    # A GET that also writes.
+    # Whether it may change anything; what only reads stands in no line and is asked again freely.
     writes: bool
+    # What a 202 answers, where the work may go on after the answer.
+    accepted: Schema | None
 
     @property
     def name(self) -> str:
@@ -47,6 +49,13 @@ class Reply:
 
     value: object
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A 202: the work goes on; `value` is what the endpoint's `accepted` schema dumps."""
+
+    value: object
 
 
 @dataclass(slots=True)
@@ -68,10 +77,12 @@ class Endpoints:
         query: Schema | None = None,
         headers: Mapping[str, str] | None = None,
         other_media_type: str | None = None,
-        writes: bool = False,
+        writes: bool | None = None,
+        accepted: Schema | None = None,
     ) -> Callable[[View], View]:
         """Declare a view. It is called with the bare ids of its path and, where a schema is given,
-        with `body` and `query` as loaded; what it returns is dumped by `answer`.
+        with `body` and `query` as loaded; what it returns is dumped by `answer`. Only a GET does not
+        write, unless `writes` says otherwise.
         """
 
         def declare(view: View) -> View:
@@ -88,7 +99,8 @@ class Endpoints:
                     query=query,
                     headers=headers or {},
                     other_media_type=other_media_type,
-                    writes=writes,
+                    writes=method != "GET" if writes is None else writes,
+                    accepted=accepted,
                 )
             )
             return view

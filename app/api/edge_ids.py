@@ -10,6 +10,8 @@ USER = "user"
 GROUP = "group"
 ROLE = "role"
 MAPPING = "gmap"
+MAPPING_VERSION = "gmapver"
+JOB = "job"
 SEAT = "seat"
 ORGANIZATION = "org"
 SCIM_TOKEN = "scimtok"  # noqa: S105 - a prefix, no secret
@@ -22,6 +24,7 @@ SESSION = "sess"
 LOGIN_TRACE = "trace"
 SPEND_LIMIT = "spl"
 LIMIT_INCREASE = "linc"
+HELD_CHANGE = "held"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -29,6 +32,7 @@ PATH_IDS = {
     "group_id": GROUP,
     "role_id": ROLE,
     "mapping_id": MAPPING,
+    "job_id": JOB,
     "scim_token_id": SCIM_TOKEN,
     "api_key_id": API_KEY,
     "scim_request_id": SCIM_REQUEST,
@@ -37,6 +41,7 @@ PATH_IDS = {
     "session_id": SESSION,
     "spend_limit_id": SPEND_LIMIT,
     "limit_increase_id": LIMIT_INCREASE,
+    "held_change_id": HELD_CHANGE,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -50,6 +55,7 @@ _LOGGED = {
     "session": ("session", SESSION),
     "scim_token": ("scim_token", SCIM_TOKEN),
     "api_key": ("api_key", API_KEY),
+    "held_change": ("held_change", HELD_CHANGE),
 }
 
 

@@ -88,7 +88,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.query is not None:
         parameters.append({"in": "query", "schema": endpoint.query})
     headers = {name: (text, True) for name, text in endpoint.headers.items()}
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and endpoint.writes:
         headers["Idempotency-Key"] = ("The same key and body again get the same answer, for 24 hours.", False)
     parameters += [
         {
@@ -116,6 +116,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
             }
         }
     responses = {str(endpoint.status): done}
+    if endpoint.accepted is not None:
+        accepted = {_JSON: {"schema": endpoint.accepted}}
+        responses["202"] = {"description": "Done but for what a job goes on with.", "content": accepted}
     problem = {"application/problem+json": {"schema": "Problem"}}
     for status, text in _refusals(endpoint).items():
         responses[status] = {"description": text, "content": problem}

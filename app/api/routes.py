@@ -14,11 +14,14 @@ from app.api.routes_domains import domains
 from app.api.routes_endpoint import json_response, view_of
 from app.api.routes_explanations import explanations
 from app.api.routes_groups import groups
+from app.api.routes_held_changes import held_changes
 from app.api.routes_increases import increases
+from app.api.routes_jobs import jobs
 from app.api.routes_limits import limits
 from app.api.routes_login_traces import login_traces
 from app.api.routes_mappings import mappings
 from app.api.routes_organization import organization
+from app.api.routes_plans import plans
 from app.api.routes_roles import roles
 from app.api.routes_scim_requests import scim_requests
 from app.api.routes_seats import seats
@@ -47,7 +50,10 @@ RESOURCES = (
     groups,
     roles,
     mappings,
+    plans,
+    jobs,
     seats,
+    held_changes,
     limits,
     increases,
     audit,

@@ -16,7 +16,7 @@ break_glass = Endpoints("Break-glass codes")
 
 
 @break_glass.endpoint(
-    "GET", "/break_glass_codes", scope=scopes.SSO_WRITE, query=PageQuery(), answer=list_of(BreakGlassSchema)
+    "GET", "/break_glass_codes", scope=scopes.ADMIN, query=PageQuery(), answer=list_of(BreakGlassSchema)
 )
 def list_break_glass(query: Query) -> dict[str, Any]:
     """List who has unused codes, and how many."""

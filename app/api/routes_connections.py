@@ -16,7 +16,6 @@ from app.api.schemas.connections import (
 from app.core.urls import PublicUrls
 from app.sso.connections import ConnectionService, ConnectionWithKeys
 from app.sso.enforcement import Enforcement
-from app.sso.sp_keys import SpKeys
 from app.web.context import service
 
 connections = Endpoints("Connections")
@@ -119,8 +118,7 @@ def list_locked_out(connection_id: str, query: Query) -> dict[str, Any]:
 )
 def add_sp_key(connection_id: str) -> dict[str, Any]:
     """Publish a next key of ours, to be promoted once the identity provider knows it."""
-    service(ConnectionService).row(connection_id)
-    service(SpKeys).add_next(connection_id)
+    service(ConnectionService).add_sp_key(connection_id)
     return _shown(connection_id)
 
 
@@ -129,8 +127,7 @@ def add_sp_key(connection_id: str) -> dict[str, Any]:
 )
 def promote_sp_key(connection_id: str) -> dict[str, Any]:
     """Sign with the next key from now on; the current one goes on decrypting."""
-    service(ConnectionService).lock(connection_id)
-    service(SpKeys).promote(connection_id)
+    service(ConnectionService).promote_sp_key(connection_id)
     return _shown(connection_id)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from flask import Response, request
 
 from app.api import routes_input
-from app.api.declarations import Endpoint, Reply
+from app.api.declarations import Accepted, Endpoint, Reply
 from app.api.idempotency import Claim, IdempotencyStore, StoredAnswer, fingerprint
 from app.api.routes_authentication import Bearer, authenticate
 from app.api.schemas.common import MAX_LIMIT
 from app.api.tables import CSV, JSON_LINES, as_csv, as_json_lines, columns_of, to_json
 from app.web.context import service
-from app.web.transaction import writes
+from app.web.transaction import reads, writes
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -30,13 +30,13 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
     def view(**arguments: str) -> Response:
         return serve(endpoint, arguments)
 
-    return writes(view) if endpoint.writes else view
+    return writes(view) if endpoint.writes else reads(view)
 
 
 def serve(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     if endpoint.scope is None:
         return _answer(endpoint, arguments)
-    claim = _claim(authenticate(endpoint.scope))
+    claim = _claim(endpoint, authenticate(endpoint.scope))
     if claim is None:
         return _answer(endpoint, arguments)
     store = service(IdempotencyStore)
@@ -52,9 +52,10 @@ def json_response(text: str, status: int = 200, headers: Mapping[str, str] | Non
     return Response(text, status=status, headers=dict(headers or {}), content_type=JSON)
 
 
-def _claim(bearer: Bearer) -> Claim | None:
+def _claim(endpoint: Endpoint, bearer: Bearer) -> Claim | None:
     key = request.headers.get(IDEMPOTENCY_KEY)
-    if key is None or request.method != "POST":
+    # What changes nothing is done twice without harm, and may answer anew.
+    if key is None or request.method != "POST" or not endpoint.writes:
         return None
     print_ = fingerprint(request.method, request.full_path, request.get_data())
     return Claim(bearer.actor.id, bearer.token, key, print_)
@@ -75,6 +76,10 @@ def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     result = endpoint.view(**given)
     if isinstance(result, Response):
         return result
+    if isinstance(result, Accepted):
+        if endpoint.accepted is None:
+            raise TypeError(f"{endpoint.name} does not declare what a 202 answers.")
+        return json_response(to_json(endpoint.accepted.dump(result.value)), 202)
     reply = result if isinstance(result, Reply) else Reply(result, {})
     dumped = endpoint.answer.dump(reply.value)
     if media_type == JSON:

@@ -39,7 +39,7 @@ class IfMatchRequiredError(BadRequestError):
 )
 def list_group_mappings() -> Reply:
     """Show the whole order; its version is the ETag."""
-    return _current()
+    return current_mappings()
 
 
 @mappings.endpoint(
@@ -52,8 +52,9 @@ def list_group_mappings() -> Reply:
 )
 def append_group_mapping(body: NewMapping) -> dict[str, Any]:
     """Put a mapping at the end of the order."""
-    mapping = service(MappingService).append(body)
-    return show_mapping(mapping, service(MappingService).groups_of([mapping]))
+    mappings_ = service(MappingService)
+    mapping = mappings_.append(body)
+    return show_mapping(mapping, mappings_.groups_of([mapping]), mappings_.now)
 
 
 @mappings.endpoint(
@@ -67,7 +68,7 @@ def append_group_mapping(body: NewMapping) -> dict[str, Any]:
 def replace_group_mappings(body: dict[str, Any]) -> Reply:
     """Replace the whole order."""
     service(MappingService).replace(body["data"], _expected_version())
-    return _current()
+    return current_mappings()
 
 
 @mappings.endpoint(
@@ -82,10 +83,11 @@ def delete_group_mapping(mapping_id: str) -> dict[str, str]:
     return {"id": mapping_id}
 
 
-def _current() -> Reply:
+def current_mappings() -> Reply:
+    """The whole order as it is, with its version as ETag."""
     service_ = service(MappingService)
     version, ordered = service_.version(), service_.ordered()
-    shown = show_mappings(ordered, service_.groups_of(ordered), version)
+    shown = show_mappings(ordered, service_.groups_of(ordered), version, service_.now)
     return Reply(shown, {"ETag": f'"{version}"'})
 
 

@@ -1,11 +1,12 @@
 """Writes what an event says into the audit log, in the event's own transaction."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from sqlalchemy import insert
 
 from app.audit.models import audit_events
-from app.core.batches import batches
+from app.core.batches import BATCH
 from app.core.events import Event
 from app.core.unit_of_work import UnitOfWork
 
@@ -26,7 +27,8 @@ class AuditRecorder:
             "occurred_at": uow.now,
             "request_id": caller.request_id,
         }
-        rows = [
+        # Made batch by batch: one change may be about everybody.
+        rows = (
             {
                 **shared,
                 "id": uow.ids.new(),
@@ -37,6 +39,6 @@ class AuditRecorder:
             }
             for event in events
             for entry in event.entries()
-        ]
-        for batch in batches(rows):
+        )
+        while batch := list(islice(rows, BATCH)):
             uow.execute_many(_INSERT, batch)

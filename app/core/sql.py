@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Text, Uuid, bindparam
+from sqlalchemy import ColumnElement, Dialect, TableValuedAlias, Text, Uuid, bindparam, column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from app.core.database import Id
 
 
 class json_object(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -83,6 +85,25 @@ def _one_of_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) ->
 def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """The column is one of the ids in the parameter `name`: one statement for lists of any length."""
     return _IsOneOf(column, bindparam(name, type_=IdList()))
+
+
+class _EachId(FunctionElement[str]):
+    inherit_cache = True
+
+
+@compiles(_EachId)
+def _each_id_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(_EachId, "postgresql")
+def _each_id_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"(SELECT unnest({compiler.process(element.clauses, **kwargs)}) AS value)"
+
+
+def each_id(name: str) -> TableValuedAlias:
+    """The ids in the parameter `name` as rows of one column, `value`: to insert or to join many at once."""
+    return _EachId(bindparam(name, type_=IdList())).table_valued(column("value", Id), name=f"each_of_{name}")
 
 
 class lock_for_transaction(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is

@@ -51,6 +51,8 @@ organizations = scoped_table(
     Column("fallback_model", Text),
     # What nobody can have more than, as lists of `surfaces`, `models` and `permissions`.
     Column("ceiling", Json),
+    # From which share and number of people on a loss of seats is held for an administrator.
+    Column("removal_guard", Json, nullable=False),
     Column("mapping_version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint(one_of("rights_mode", RIGHTS_MODES), name="rights_mode"),
@@ -77,6 +79,13 @@ principals = scoped_table(
     Column("permissions", Json, nullable=False),
     # Of who exists only because they signed in: when they last did. Null once the IdP provisions them.
     Column("jit_signed_in_at", UtcDateTime),
+    # Who suspended the person's seats, why and when; it outlives the seat.
+    Column("suspension", Json),
+    # Whether a held change (see governance) has something of this person's.
+    Column("held", Boolean, nullable=False),
+    # From here on the entitlement in this row is worth nothing: a mapping that gave it has expired, and
+    # nobody has written that down yet. Whoever lets somebody do something asks for this as well.
+    Column("lapses_at", UtcDateTime),
     CheckConstraint(one_of("seat_state", SEAT_STATES), name="seat_state"),
 )
 Index("ix_principals_org_id_user_id", principals.c.org_id, principals.c.user_id, unique=True)

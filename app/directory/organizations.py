@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "inflight_policy": "finish",
     "fallback_model": None,
     "ceiling": None,
+    "removal_guard": {"enabled": True, "share_percent": 20, "minimum_people": 10, "window_minutes": 10},
 }
 _UPDATE = (
     update(organizations)

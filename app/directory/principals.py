@@ -4,13 +4,16 @@ Only the directory writes `active` and `blocked`, and only here; governance writ
 change raises `epoch`, so that whoever holds an older one knows to look again.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, insert, update
 
 from app.core.connection import Row
+from app.core.database import UtcDateTime
+from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
@@ -29,6 +32,7 @@ _INHERIT = (
         # The seat is not inherited: the returned person never had one.
         seat_state=None,
         jit_signed_in_at=None,
+        lapses_at=None,
         epoch=principals.c.epoch + 1,
     )
 )
@@ -48,17 +52,46 @@ class Principal(NamedTuple):
     denied_models: list[str]
     permissions: list[str]
     jit_signed_in_at: datetime | None
+    suspension: dict[str, Any] | None
+    held: bool
+    lapses_at: datetime | None
 
 
 COLUMNS = [principals.c[name] for name in Principal._fields]
 _OWN = Principal._fields[2:]
 # The same beside a user's columns, which hold both ids already.
 LABELLED = [principals.c[name].label(f"principal_{name}") for name in _OWN]
+_NEW: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in _OWN}
 _STORE = (
     update(principals)
     .where(principals.c.org_id == ORG_ID, principals.c.id == bindparam("row_id"))
-    .values(epoch=principals.c.epoch + 1, **{name: bindparam(f"new_{name}") for name in _OWN})
+    .values(epoch=principals.c.epoch + 1, **_NEW)
 )
+_STORE_ALIKE = (
+    update(principals)
+    .where(principals.c.org_id == ORG_ID, is_one_of(principals.c.id, "row_ids"))
+    .values(epoch=principals.c.epoch + 1, **_NEW)
+)
+
+# The seat state as it holds at `:now`: a seat whose rights have lapsed is released, whoever says so first.
+SEAT_STATE_NOW: ColumnElement[str | None] = case(
+    (
+        and_(
+            principals.c.lapses_at <= bindparam("now", type_=UtcDateTime),
+            principals.c.seat_state.is_not(None),
+        ),
+        "released",
+    ),
+    else_=principals.c.seat_state,
+)
+
+
+def as_of(row: Row, now: datetime) -> Row:
+    """A row with the entitlement of a principal, as it holds at this moment: what has lapsed is gone."""
+    if row.lapses_at is None or now < row.lapses_at:
+        return row
+    state = None if row.seat_state is None else "released"
+    return row._replace(seat_state=state, role_id=None, surfaces=[], models=[], permissions=[])
 
 
 def take(
@@ -79,6 +112,7 @@ def take(
         "user_id": user_id,
         "active": active,
         "blocked": False,
+        "held": False,
         "epoch": 1,
         "surfaces": [],
         "models": [],
@@ -103,15 +137,23 @@ def set_access(uow: UnitOfWork, user: Row, **changes: Any) -> Principal:
 
 
 def store(uow: UnitOfWork, people: Sequence[Principal]) -> None:
-    """Write whole rows of locked principals; what is stored last in a transaction holds."""
-    rows = [
-        {"row_id": principal.id, **{f"new_{name}": getattr(principal, name) for name in _OWN}}
-        for principal in people
-    ]
-    if len(rows) == 1:
-        uow.write(_STORE, rows[0], key=(_STORE, people[0].id))
-    else:
-        uow.execute_many(_STORE, rows)
+    """Write whole rows of locked principals; what is stored last in a transaction holds.
+
+    People who end alike, as most do after a change of policy, are one statement.
+    """
+    if len(people) == 1:
+        uow.write(_STORE, {"row_id": people[0].id, **_values(people[0])}, key=(_STORE, people[0].id))
+        return
+    alike: dict[str, list[Principal]] = {}
+    for principal in people:
+        alike.setdefault(json.dumps(principal[2:], default=str), []).append(principal)
+    alone = [same[0] for same in alike.values() if len(same) == 1]
+    if alone:
+        uow.execute_many(_STORE, [{"row_id": principal.id, **_values(principal)} for principal in alone])
+    for same in alike.values():
+        if len(same) > 1:
+            row_ids = sorted(principal.id for principal in same)
+            uow.execute(_STORE_ALIKE, {"row_ids": row_ids, **_values(same[0])})
 
 
 def latest(uow: UnitOfWork, principal_id: str) -> Mapping[str, Any] | None:
@@ -121,3 +163,7 @@ def latest(uow: UnitOfWork, principal_id: str) -> Mapping[str, Any] | None:
     """
     row = uow.latest((_STORE, principal_id))
     return None if row is None else {name.removeprefix("new_"): value for name, value in row.items()}
+
+
+def _values(principal: Principal) -> dict[str, Any]:
+    return {f"new_{name}": getattr(principal, name) for name in _OWN}

@@ -1,6 +1,7 @@
 """Reads of people and groups that more than one part needs; keyset order, bounded pages."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, select
 
@@ -12,6 +13,7 @@ from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, memberships, principals, users
+from app.directory.principals import SEAT_STATE_NOW, as_of
 
 _PEOPLE = (
     select(
@@ -31,6 +33,7 @@ _PEOPLE = (
         principals.c.surfaces,
         principals.c.models,
         principals.c.permissions,
+        principals.c.lapses_at,
     )
     .select_from(
         users.join(
@@ -44,7 +47,7 @@ _PERSON = _PEOPLE.where(users.c.id == bindparam("id"))
 _FILTERS = {
     "user_name": users.c.user_name_key == bindparam("user_name"),
     "email": users.c.email_key == bindparam("email"),
-    "seat_state": principals.c.seat_state == bindparam("seat_state"),
+    "seat_state": bindparam("seat_state") == SEAT_STATE_NOW,
     "group_id": exists().where(
         memberships.c.org_id == ORG_ID,
         memberships.c.group_id == bindparam("group_id"),
@@ -76,7 +79,7 @@ class DirectoryQueries:
         row = self._uow.execute(_PERSON, {"id": user_id}).first()
         if row is None:
             raise NotFoundError(f"There is no user with the id {user_id!r}.", code="user_not_found")
-        return row
+        return as_of(row, self._uow.now)
 
     def person_by_user_name(self, user_name: str) -> Row:
         rows = self.people(after="", limit=1, filters={"user_name": user_name})
@@ -86,14 +89,16 @@ class DirectoryQueries:
 
     def people(self, *, after: str, limit: int, filters: Mapping[str, str]) -> Sequence[Row]:
         """Up to `limit` people with an id above `after`; names and addresses match folded."""
-        values = {
+        values: dict[str, Any] = {
             name: fold(value) if name in ("user_name", "email") else value for name, value in filters.items()
         }
         statement = _PEOPLE.where(*(_FILTERS[name] for name in filters)).order_by(users.c.id).limit(limit)
         if after:
             statement = statement.where(users.c.id > bindparam("after"))
             values["after"] = after
-        return self._uow.execute(statement, values).all()
+        if "seat_state" in filters:
+            values["now"] = self._uow.now
+        return [as_of(row, self._uow.now) for row in self._uow.execute(statement, values)]
 
     def group(self, group_id: str) -> Row:
         row = self._uow.execute(_GROUP, {"id": group_id}).first()

@@ -16,11 +16,13 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
-from app.governance.entitlements import Decision, EntitlementService, source_dict
+from app.governance.decisions import Decision, source_dict
+from app.governance.entitlements import EntitlementService
 from app.governance.events import DriftRepaired
 from app.governance.models import seat_pools, seats
 from app.governance.policy import load_policy
-from app.governance.seat_pool import HOLDING, SeatPool
+from app.governance.removal_guard import HOLDING
+from app.governance.seat_pool import SeatPool
 
 _NEXT_PEOPLE = (
     select(principals.c.user_id)

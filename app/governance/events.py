@@ -30,6 +30,13 @@ class MappingsChanged(ObjectEvent):
     target_type = "org"
 
 
+class MappingsTimed(ObjectEvent):
+    """Mappings of these groups began or ended to count, because of the time alone."""
+
+    action = "group_mappings.timed"
+    target_type = "org"
+
+
 class SeatPoolChanged(ObjectEvent):
     action = "seat_pool.changed"
     target_type = "org"
@@ -79,6 +86,42 @@ class LimitIncreaseDenied(LimitEvent):
     action = "limit_increase.denied"
 
 
+class HeldChangeOpened(ObjectEvent):
+    action = "held_change.opened"
+    target_type = "held_change"
+
+
+class HeldChangeApproved(ObjectEvent):
+    action = "held_change.approved"
+    target_type = "held_change"
+
+
+class HeldChangeDiscarded(ObjectEvent):
+    action = "held_change.discarded"
+    target_type = "held_change"
+
+
+class HeldChangeEnded(ObjectEvent):
+    """Nothing of it was left: everybody has come back or has left for good."""
+
+    action = "held_change.ended"
+    target_type = "held_change"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleHeld(Event):
+    """Something of these people is held; `data` says what and in which change."""
+
+    user_ids: tuple[str, ...]
+    data: Mapping[str, Any]
+
+    action: ClassVar[str] = "held_change.person_held"
+
+    def entries(self) -> Iterable[AuditEntry]:
+        for user_id in self.user_ids:
+            yield AuditEntry(self.action, "user", user_id, self.data)
+
+
 @dataclass(frozen=True, slots=True)
 class EntitlementChange:
     """One person's outcome; `action` is `seat.assigned`, `seat.released`, … or `entitlement.changed`."""
@@ -90,7 +133,7 @@ class EntitlementChange:
     @property
     def takes_everything(self) -> bool:
         """Whether the person is left without a seat or without any role."""
-        has_lost_role = self.data["role_id"] is None and self.data.get("previous_role_id") is not None
+        has_lost_role = self.data.get("role_id") is None and self.data.get("previous_role_id") is not None
         return has_lost_role or self.action == "seat.released"
 
 

@@ -15,11 +15,13 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import group_ancestors, groups, memberships
 from app.directory.queries import DirectoryQueries
 from app.governance.causes import Cause, causes_of
-from app.governance.entitlements import EntitlementService, source_dict
+from app.governance.decisions import source_dict
+from app.governance.entitlements import EntitlementService
 from app.governance.limits import LimitService
 from app.governance.policy import load_policy
 from app.governance.resolver import OUTCOMES as RESOLVED
 from app.governance.resolver import GroupMapping, Policy, Reason, Source
+from app.governance.seats import SeatService
 
 DIRECT, INDIRECT = "direct", "indirect"
 OUTCOMES = (*RESOLVED, "ignored")
@@ -75,11 +77,13 @@ class ExplainService:
         queries: DirectoryQueries,
         entitlements: EntitlementService,
         limits: LimitService,
+        seats: SeatService,
     ) -> None:
         self._uow = uow
         self._queries = queries
         self._entitlements = entitlements
         self._limits = limits
+        self._seats = seats
 
     def explain(self, user_id: str) -> dict[str, Any]:
         """Everything that bears on one living person; raises `NotFoundError`.
@@ -89,6 +93,7 @@ class ExplainService:
         """
         person = self._queries.person(user_id)
         decision = self._entitlements.decide(user_id)
+        seat = self._seats.find(user_id)
         policy = load_policy(self._uow)
         reached = self._groups(user_id)
         causes = causes_of(self._uow, user_id)
@@ -116,7 +121,8 @@ class ExplainService:
             "groups": list(reached.values()),
             "sources": [source_dict(source) for source in decision.entitlement.sources],
             "reasons": _explained(policy, decision.entitlement.reasons, reached, causes.joined),
-            "seat": decision.seat,
+            "seat": seat,
+            "waiting_positions": {} if seat is None else self._seats.waiting_positions([seat]),
             "limits": self._limits.effective(user_id),
             "caused_by": list(causes.newest),
         }

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from app.core.connection import Row
+from app.core.database import UtcDateTime
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -20,7 +21,7 @@ _POLICY = (
         roles,
         *(
             group_mappings.c[name].label(f"mapping_{name}")
-            for name in ("id", "position", "group_id", "seat_on")
+            for name in ("id", "position", "group_id", "seat_on", "effective_at", "expires_at")
         ),
     )
     .select_from(
@@ -44,6 +45,17 @@ _MAPPINGS = (
     select(group_mappings).where(group_mappings.c.org_id == ORG_ID).order_by(group_mappings.c.position)
 )
 _JIT_SEAT_DAYS = select(organizations.c.jit_seat_days).where(organizations.c.org_id == ORG_ID)
+_now = bindparam("now", type_=UtcDateTime)
+# Time has made it count, or no longer count, since its people were last decided about.
+IS_DUE = or_(
+    and_(group_mappings.c.in_force.is_(True), group_mappings.c.expires_at <= _now),
+    and_(
+        group_mappings.c.in_force.is_(False),
+        or_(group_mappings.c.effective_at.is_(None), group_mappings.c.effective_at <= _now),
+        or_(group_mappings.c.expires_at.is_(None), group_mappings.c.expires_at > _now),
+    ),
+)
+_DUE = select(group_mappings.c.group_id).where(group_mappings.c.org_id == ORG_ID, IS_DUE)
 _LOCK_MAPPINGS = select(organizations.c.org_id).where(organizations.c.org_id == ORG_ID).with_for_update()
 _IS_MAPPED = (
     select(group_mappings.c.id)
@@ -63,7 +75,15 @@ _LOCK_GROUPS = (
 
 def load_mappings(uow: UnitOfWork) -> list[GroupMapping]:
     return [
-        GroupMapping(row.id, row.position, row.group_id, row.role_id, row.seat_on)
+        GroupMapping(
+            row.id,
+            row.position,
+            row.group_id,
+            row.role_id,
+            row.seat_on,
+            row.effective_at,
+            row.expires_at,
+        )
         for row in uow.execute(_MAPPINGS)
     ]
 
@@ -71,26 +91,33 @@ def load_mappings(uow: UnitOfWork) -> list[GroupMapping]:
 def load_policy(uow: UnitOfWork) -> Policy:
     """The policy as it stands; read it only after locking the people that it is applied to."""
     # An organization has its built-in roles, so there is a row.
-    return _policy(uow.execute(_POLICY).all())
+    return _policy(uow, uow.execute(_POLICY).all())
 
 
 def load_policy_of(uow: UnitOfWork, user_id: str) -> Policy | None:
     """As much of it as the groups of one locked person are mapped to; null when nothing is."""
     rows = uow.execute(_POLICY_OF, {"user_id": user_id}).all()
-    return _policy(rows) if rows else None
+    return _policy(uow, rows) if rows else None
 
 
-def _policy(rows: Sequence[Row]) -> Policy:
+def _policy(uow: UnitOfWork, rows: Sequence[Row]) -> Policy:
     return Policy(
         rights_mode=rows[0].rights_mode,
         mappings=[
             GroupMapping(
-                row.mapping_id, row.mapping_position, row.mapping_group_id, row.id, row.mapping_seat_on
+                row.mapping_id,
+                row.mapping_position,
+                row.mapping_group_id,
+                row.id,
+                row.mapping_seat_on,
+                row.mapping_effective_at,
+                row.mapping_expires_at,
             )
             for row in rows
             if row.mapping_id is not None
         ],
         roles={row.id: _role(row) for row in rows},
+        moment=uow.now,
         ceiling=_ceiling(rows[0].ceiling),
     )
 
@@ -98,6 +125,11 @@ def _policy(rows: Sequence[Row]) -> Policy:
 def jit_seats_since(uow: UnitOfWork) -> datetime:
     """Who exists only by signing in has no seat if they last did so before this."""
     return uow.now - timedelta(days=uow.execute(_JIT_SEAT_DAYS).scalar_one())
+
+
+def due_group_ids(uow: UnitOfWork) -> set[str]:
+    """The groups of mappings whose time has come or gone since their people were last decided about."""
+    return set(uow.execute(_DUE, {"now": uow.now}).scalars())
 
 
 def lock_mappings(uow: UnitOfWork) -> None:

@@ -6,9 +6,12 @@ answers the same, with a reason for each mapping that was considered.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.governance.rights import PERMISSIONS, SURFACES, included
 
+# Behind every mapping that a list can hold.
+MANUAL_RANK = 1_000_000
 OUTCOMES = ("decides", "adds", "loses", "denies", "caps")
 
 
@@ -25,13 +28,22 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class GroupMapping:
-    """`position` counts from 1; `seat_on` is `provision` or `login`."""
+    """`position` counts from 1; `seat_on` is `provision` or `login`.
+
+    It counts from `effective_at` until just before `expires_at`; null bounds nothing.
+    """
 
     id: str
     position: int
     group_id: str
     role_id: str
     seat_on: str
+    effective_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    def is_in_force(self, moment: datetime) -> bool:
+        has_begun = self.effective_at is None or self.effective_at <= moment
+        return has_begun and (self.expires_at is None or moment < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +57,18 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an organization has decided, the same for all of its people."""
+    """What an organization has decided, the same for all of its people; it is asked as of `moment`."""
 
     rights_mode: str
     mappings: Sequence[GroupMapping]
     roles: Mapping[str, Role]
+    moment: datetime
     ceiling: Ceiling = Ceiling()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What gives the seat: a mapped group, or an administrator (`manual`)."""
+    """What gives the seat: a mapped group, an administrator (`manual`), or a loss that is `held`."""
 
     type: str
     role_id: str
@@ -85,6 +98,8 @@ class Entitlement:
     denied_models: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     waiting_rank: int = 0
+    # From here on these rights are worth nothing until they are decided again; `schedule` sets it.
+    lapses_at: datetime | None = None
     reasons: tuple[Reason, ...] = field(default=(), compare=False)
 
     @property
@@ -138,18 +153,20 @@ def resolve(
     policy: Policy,
     group_ids: frozenset[str],
     manual_role_id: str | None,
+    held_role_id: str | None = None,
     signed_in: frozenset[str] = frozenset(),
 ) -> Entitlement:
-    """The rights of an active person who is a direct member of `group_ids`.
+    """The rights of an active person who is a direct member of `group_ids`, or counts as one.
 
     A mapping with `seat_on: login` gives its seat to who has signed in since it applied to them:
     `signed_in` are the groups of which that is so.
-    The role is that of the first matching mapping; a manual seat counts after all mappings. In mode
+    The role is that of the first matching mapping; a manual seat counts after all mappings, a role
+    whose loss is held before them. In mode
     `union` every matching role adds its surfaces (if it gives a seat), models and permissions; in
     mode `first` only the deciding one does. Denies of the roles that count win over what they allow,
     and what is left is cut to the organization's ceiling.
     """
-    matches = list(_matches(policy, group_ids, manual_role_id, signed_in))
+    matches = list(_matches(policy, group_ids, manual_role_id, held_role_id, signed_in))
     if not matches:
         return NOTHING
     first = matches[0]
@@ -177,10 +194,17 @@ def resolve(
 
 
 def _matches(
-    policy: Policy, group_ids: frozenset[str], manual_role_id: str | None, signed_in: frozenset[str]
+    policy: Policy,
+    group_ids: frozenset[str],
+    manual_role_id: str | None,
+    held_role_id: str | None,
+    signed_in: frozenset[str],
 ) -> Iterable[_Match]:
+    if held_role_id is not None:
+        role = policy.roles[held_role_id]
+        yield _Match(Source("held", role.id), role, 0, gives_seat=role.seat)
     for mapping in policy.mappings:
-        if mapping.group_id in group_ids:
+        if mapping.group_id in group_ids and mapping.is_in_force(policy.moment):
             role = policy.roles[mapping.role_id]
             source = Source("group", role.id, mapping.group_id, mapping.id)
             is_due = mapping.seat_on == "provision" or mapping.group_id in signed_in
@@ -188,7 +212,7 @@ def _matches(
             yield _Match(source, role, mapping.position, gives_seat)
     if manual_role_id is not None:
         role = policy.roles[manual_role_id]
-        yield _Match(Source("manual", role.id), role, len(policy.mappings) + 1, gives_seat=True)
+        yield _Match(Source("manual", role.id), role, MANUAL_RANK, gives_seat=True)
 
 
 def _first_with_manual(matches: Sequence[_Match]) -> list[_Match]:

@@ -16,11 +16,12 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships, roles
 from app.governance.entitlements import EntitlementService
 from app.governance.events import RoleCreated, RoleDeleted, RoleUpdated
+from app.governance.holds import Holds
 from app.governance.models import group_mappings, seats, spend_limits
 from app.governance.policy import lock_groups, lock_mappings
+from app.governance.removal_guard import OWNER
 from app.governance.rights import PERMISSIONS, SURFACES
 
-OWNER = "owner"
 _VIEWS = [name for name in PERMISSIONS if name.endswith(".view")]
 # The roles that every organization begins with. Who only administers takes no seat.
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
@@ -99,9 +100,10 @@ class RoleWithLimits:
 
 
 class RoleService:
-    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService) -> None:
+    def __init__(self, uow: UnitOfWork, entitlements: EntitlementService, held: Holds) -> None:
         self._uow = uow
         self._entitlements = entitlements
+        self._holds = held
 
     def create_built_in(self) -> None:
         for name, rights in BUILT_IN.items():
@@ -148,7 +150,8 @@ class RoleService:
                 role_id, {"changed": sorted([*changes, *(["spend_limits"] if limits is not None else [])])}
             )
         )
-        holders = set(uow.execute(_MANUAL_HOLDERS, {"role_id": role_id}).scalars())
+        holders = self._holds.held_people()
+        holders.update(uow.execute(_MANUAL_HOLDERS, {"role_id": role_id}).scalars())
         if groups:
             holders.update(uow.execute(_MEMBERS_OF, {"ids": sorted(groups)}).scalars())
         self._entitlements.refresh(holders)

@@ -228,6 +228,21 @@ class ConnectionService:
         self._certificates.delete_all(connection_id)
         uow.add(ConnectionDeleted(connection_id, {"name": connection.name}))
 
+    def add_sp_key(self, connection_id: str) -> None:
+        """Publish a key of ours that will be current; raises `ConflictError` while there is one already."""
+        self.row(connection_id)
+        self._sp_keys.refuse_second_next(connection_id)
+        self._uow.pause()
+        key = self._sp_keys.make(connection_id)
+        self.lock(connection_id)
+        self._sp_keys.refuse_second_next(connection_id)
+        self._sp_keys.store(connection_id, key, "next")
+
+    def promote_sp_key(self, connection_id: str) -> None:
+        """Sign with the next key from now on; raises `ConflictError` when there is none."""
+        self.lock(connection_id)
+        self._sp_keys.promote(connection_id)
+
     def _with_keys(self, rows: Sequence[Row]) -> list[ConnectionWithKeys]:
         ids = [row.id for row in rows]
         trusted, ours = self._certificates.of(ids), self._sp_keys.of(ids)

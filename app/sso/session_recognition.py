@@ -52,7 +52,7 @@ def _recognize(dialect: str) -> Select[Any]:
         users.c.user_name,
         users.c.display_name,
         users.c.email,
-        *(principals.c[name] for name in ("seat_state", "surfaces", "permissions")),
+        *(principals.c[name] for name in ("seat_state", "surfaces", "permissions", "lapses_at")),
         roles.c.name.label("role"),
         organizations.c.slug.label("org_slug"),
         organizations.c.name.label("org_name"),
@@ -128,17 +128,14 @@ class SessionRecognition:
         if row is None:
             return None
         uow.entered(row.entered)
-        is_assigned = row.seat_state == "assigned"
-        columns = row._asdict()
-        own = {name: columns[name] for name in SignedIn.__slots__ if name in columns}
-        return SignedIn(
-            **{
-                **own,
-                "session_id": row.id,
-                "org_id": row.entered,
-                "surfaces": row.surfaces if is_assigned else [],
-            }
-        )
+        columns = {**row._asdict(), "session_id": row.id, "org_id": row.entered}
+        if row.lapses_at is not None and row.lapses_at <= uow.now:
+            # What gave the rights has expired, and nobody has written that down yet.
+            state = None if row.seat_state is None else "released"
+            columns |= {"seat_state": state, "role": None, "permissions": []}
+        if columns["seat_state"] != "assigned":
+            columns["surfaces"] = []
+        return SignedIn(**{name: columns[name] for name in SignedIn.__slots__})
 
     def mark_seen(self, session_id: str) -> None:
         """Put the idle end off, at most once a minute however many processes ask."""

@@ -75,13 +75,10 @@ class SpKeys:
         uow.execute(_INSERT, values)
         uow.add(SpKeyAdded(connection_id, {"fingerprint": certificate.fingerprint, "state": state}))
 
-    def add_next(self, connection_id: str) -> None:
-        """Publish a key that will be current; raises `ConflictError` while there is one already."""
-        self._refuse_second_next(connection_id)
-        self._uow.pause()
-        key = self.make(connection_id)
-        self._refuse_second_next(connection_id)
-        self.store(connection_id, key, "next")
+    def refuse_second_next(self, connection_id: str) -> None:
+        """Raises `ConflictError` while there is a next key."""
+        if any(row.state == "next" for row in self.rows(connection_id)):
+            raise ConflictError("There is a next key already; promote it first.", code="next_key_exists")
 
     def promote(self, connection_id: str) -> None:
         """Sign with the next key from now on; the current one retires and the retired one goes."""
@@ -123,10 +120,6 @@ class SpKeys:
     def published(self, connection_id: str) -> list[SpKey]:
         """What metadata names, the newest first; the private parts stay sealed."""
         return [SpKey("", row.pem) for row in self.rows(connection_id) if row.state != "retired"]
-
-    def _refuse_second_next(self, connection_id: str) -> None:
-        if any(row.state == "next" for row in self.rows(connection_id)):
-            raise ConflictError("There is a next key already; promote it first.", code="next_key_exists")
 
     def _opened(self, row: Row) -> SpKey:
         sealed = Sealed(row.sealed_private_key, row.sealing_key_id)

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261127_sso"
-down_revision = "20261126_other_emails"
+down_revision = "20261127_seats"
 branch_labels = None
 depends_on = None
 

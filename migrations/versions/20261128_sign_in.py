@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_sign_in"
-down_revision = ("20261127_sso", "20261127_explanations")
+down_revision = "20261127_sso"
 branch_labels = None
 depends_on = None
 

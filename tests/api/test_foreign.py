@@ -27,10 +27,12 @@ def test_a_thing_of_another_organization_is_404_and_stays_as_it_is(
 
     @seed(1)
     @hypothesis_settings(
-        max_examples=3, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=50, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
     )
     @given(operation_of(described, endpoint).as_strategy())
     def send(case: Any) -> None:
+        if 404 in statuses:
+            return
         case.path_parameters = {
             name: (theirs[PATH_IDS[name]] or [f"{PATH_IDS[name]}_{NOBODYS}"])[-1]
             for name in case.path_parameters
@@ -39,7 +41,7 @@ def test_a_thing_of_another_organization_is_404_and_stays_as_it_is(
         statuses.add(answer.status_code)
 
     send()
-    # What the request says may be refused before what it names is looked up.
+    # What the request says may be refused before what it names is looked up; a well-formed one follows.
     assert 404 in statuses
     assert statuses <= {400, 404, 412, 422}
     assert ids_by_prefix(furnished_globex) == theirs

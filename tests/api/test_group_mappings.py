@@ -22,6 +22,8 @@ def test_a_mapping_is_appended_listed_and_deleted(acme: Any) -> None:
         "group_id": group,
         "role_id": role["id"],
         "seat_on": "provision",
+        "effective_at": None,
+        "expires_at": None,
         "group_display_name": "eng",
         "member_count": 1,
         "warnings": [],

@@ -26,6 +26,7 @@ ADJUSTED = {
     "inflight_policy": "cut",
     "fallback_model": "claude-opus",
     "ceiling": {"surfaces": ["code"], "models": None, "permissions": ["admin.audit.view"]},
+    "removal_guard": {"enabled": False, "share_percent": 5, "minimum_people": 3, "window_minutes": 60},
 }
 
 
@@ -38,7 +39,34 @@ def test_an_organization_begins_with_careful_settings(acme: Any) -> None:
         "inflight_policy": "finish",
         "fallback_model": None,
         "ceiling": None,
+        "removal_guard": {"enabled": True, "share_percent": 20, "minimum_people": 10, "window_minutes": 10},
     }
+
+
+def test_what_is_left_out_of_the_removal_guard_is_as_in_the_beginning(acme: Any) -> None:
+    before = acme.get("/organization").json["removal_guard"]
+    acme.call("PATCH", "/organization", json={"removal_guard": {"share_percent": 50}})
+    changed = acme.call("PATCH", "/organization", json={"removal_guard": {"enabled": False}}).json
+    assert changed["removal_guard"] == {**before, "enabled": False}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("share_percent", 0),
+        ("share_percent", 101),
+        ("minimum_people", 0),
+        ("window_minutes", 1_441),
+        ("enabled", 1),
+        ("hours", 1),
+    ],
+)
+def test_each_bad_part_of_the_removal_guard_is_named(
+    acme: Any, problem: Problem, field: str, value: object
+) -> None:
+    response = acme.call("PATCH", "/organization", json={"removal_guard": {field: value}})
+    detail = problem(response, 400, "invalid_request")["detail"]
+    assert detail.startswith(f"removal_guard.{field}: ")
 
 
 def test_every_setting_is_changed_and_shown(acme: Any) -> None:

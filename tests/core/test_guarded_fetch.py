@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -23,7 +23,7 @@ HOST = "idp.example"
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        port = self.server.server_address[1]
+        port = cast("ThreadingHTTPServer", self.server).server_port
         redirects = {
             "/moved": "/metadata",
             "/elsewhere": "https://other.example/metadata",

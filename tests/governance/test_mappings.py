@@ -33,8 +33,8 @@ def test_removing_a_mapping_frees_the_seats(acme: Organization) -> None:
 
 
 def test_a_new_order_changes_the_role_of_who_is_in_both(acme: Organization) -> None:
-    person = acme.scim.create_user()
-    first, second = (acme.scim.create_group(members=[person]) for _ in range(2))
+    person, other = acme.scim.create_user(), acme.scim.create_user()
+    first, second = acme.scim.create_group(members=[person, other]), acme.scim.create_group(members=[person])
     owner, member = acme.role_id("owner"), acme.role_id("member")
     assert replace(acme, wanted(first, owner), wanted(second, member)) == 200
     assert role_name(acme, person) == "owner"

@@ -1,10 +1,13 @@
 """The resolver: a pure function, so every rule of DESIGN 3.4 is one small case."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.governance.resolver import NOTHING, Ceiling, Entitlement, GroupMapping, Policy, Role, resolve
 
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 ENGINEER = Role(
     "r1", "engineer", ("code", "chat"), ("opus",), ("connectors.install",), frozenset(), seat=True
 )
@@ -26,7 +29,7 @@ def policy(
         GroupMapping(f"m{place}", place, group_id, role.id, seat_on)
         for place, (group_id, role) in enumerate(pairs, start=1)
     ]
-    return Policy(mode, mappings, ROLES, ceiling)
+    return Policy(mode, mappings, ROLES, NOW, ceiling)
 
 
 def test_who_is_in_no_mapped_group_has_nothing() -> None:
@@ -154,7 +157,7 @@ def test_nobody_has_what_is_denied_or_above_the_ceiling(
 ) -> None:
     role = Role("r", "r", tuple(given_), tuple(given_), tuple(given_), denied, seat=True)
     rules = Policy(
-        "union", [GroupMapping("m", 1, "g1", "r", "provision")], {"r": role}, Ceiling(most, most, most)
+        "union", [GroupMapping("m", 1, "g1", "r", "provision")], {"r": role}, NOW, Ceiling(most, most, most)
     )
     found = resolve(rules, frozenset({"g1"}), None)
     for names in (found.surfaces, found.models or (), found.permissions):

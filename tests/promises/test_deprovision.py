@@ -11,7 +11,9 @@ from app.audit.models import outbox_messages
 from app.core.connection import Connection
 from app.core.ids import edge_id
 from app.core.tenancy import ORG_ID
+from app.directory.groups import GroupService
 from app.directory.models import principals
+from app.directory.users import UserService
 from app.governance.seat_pool import SeatPool
 from tests.support.cast import Organization, in_organization, json_of
 
@@ -58,6 +60,7 @@ DEACTIVATIONS: dict[str, Leave] = {
         f"/Users/{user}", {"userName": "left@example.com", "active": False}
     ),
     "DELETE": lambda org, user, _: org.scim.delete(f"/Users/{user}"),
+    "REST": lambda org, user, _: org.api.post(f"/users/{edge_id('user', user)}/deactivate"),
 }
 SEAT_LOSSES: dict[str, Leave] = {
     "removal from the last mapped group": lambda org, user, group: org.scim.remove_members(group, user),
@@ -167,6 +170,34 @@ def test_an_administrators_block_is_not_lifted_by_the_idp(acme: Organization) ->
     assert shown["active"] is False
     assert acme.seat_state(user_id) == "released"
     assert json_of(acme.api.post(f"{path}/reactivate"))["seat_state"] == "assigned"
+
+
+def test_people_without_scim_leave_and_return_by_the_same_chain(acme: Organization) -> None:
+    """No identity provider has ever spoken of this person: a local owner, made by the operator."""
+    with in_organization(acme.app, acme.id) as services:
+        user_id = services.get(UserService).create({"userName": "local@example.com"}, active=True).id
+        group_id = services.get(GroupService).create({"displayName": "Local"}, [user_id])
+        services.commit()
+    edge = edge_id("user", user_id)
+    seat = {"user_id": edge, "role_id": acme.role_id("owner"), "reason": "founder"}
+    assert json_of(acme.api.post("/seats", seat))["state"] == "assigned"
+    before = acme.audit_actions(user_id)
+    off = json_of(acme.api.post(f"/users/{edge}/deactivate"))
+    assert (off["active"], off["seat_state"], off["role_id"], pool_assigned(acme)) == (
+        False,
+        "released",
+        None,
+        0,
+    )
+    assert {(amount, source) for _, amount, source in limits(acme, user_id)} == {("0", "deprovisioned")}
+    assert acme.audit_actions(user_id)[len(before) :] == ["user.deactivated", "seat.released"]
+    assert outbox_kinds(acme) == ["user.deprovisioned"]
+    # Only what groups give comes back.
+    assert json_of(acme.api.post(f"/users/{edge}/reactivate"))["seat_state"] == "released"
+    acme.api.post(f"/users/{edge}/deactivate")
+    acme.map_group(group_id)
+    back = json_of(acme.api.post(f"/users/{edge}/reactivate"))
+    assert (back["active"], back["seat_state"], pool_assigned(acme)) == (True, "assigned", 1)
 
 
 def test_unblocking_wakes_nobody_whom_the_idp_has_inactive(acme: Organization) -> None:

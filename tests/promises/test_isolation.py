@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 
 from app.core.ids import edge_id
-from tests.support.cast import Organization, create_organization, json_of
+from app.governance.jobs import JobStore
+from tests.support.cast import Organization, create_organization, in_organization, json_of
 
 # Routes that name no object of an organization, so there is nothing foreign to ask for.
 WITHOUT_OBJECTS = {
@@ -56,7 +57,14 @@ class Victim:
         wish = {"user_id": person, "window": "daily", "amount_usd": "9"}
         organization.container.traces.flush()
         traces = json_of(api.get("/scim_requests"))["data"]
+        # The last owner is held back from losing the role.
+        owner = organization.scim.create_user()
+        owners = organization.scim.create_group(members=[owner])
+        organization.map_group(owners, "owner")
+        organization.scim.remove_members(owners, owner)
+        held = json_of(api.get("/held_changes"))["data"]
         self.ids = {
+            "held_change_id": held[0]["id"],
             "user_id": edge_id("user", self.user_id),
             "group_id": edge_id("group", self.group_id),
             "mapping_id": self.mapping_id,
@@ -68,7 +76,14 @@ class Victim:
             "scim_request_id": traces[0]["id"],
             "spend_limit_id": json_of(api.post("/spend_limits", limit))["id"],
             "limit_increase_id": json_of(api.post("/limit_increases", wish))["id"],
+            "job_id": edge_id("job", self._job()),
         }
+
+    def _job(self) -> str:
+        with in_organization(self.organization.app, self.organization.id) as services:
+            services.get(JobStore).start([self.user_id])
+            services.commit()
+            return str(services.get(JobStore).started)
 
     def path(self, rule: str) -> str:
         values = self.ids
@@ -82,7 +97,7 @@ class Victim:
         """All that the victim can see of itself, but for the feed and what using keys leaves behind."""
         organization = self.organization
         api = ["/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization"]
-        api += ["/spend_limits", "/limit_increases"]
+        api += ["/spend_limits", "/limit_increases", "/held_changes"]
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app.core import unit_of_work
 from app.core.errors import ConcurrentUpdateError, ConflictError
 from app.core.retries import ATTEMPTS
+from app.directory.principals import Principal
 from app.directory.users import UserService
 from app.governance.seat_pool import SeatPool
 from tests.scim import malformed, malformed_bulks
@@ -111,7 +112,7 @@ def test_what_an_operation_causes_is_undone_with_it(
     acme.map_group(acme.scim.create_group(members=[first, second]))
     release, calls = SeatPool.release, iter((1, 2))
 
-    def refuse_first(self: SeatPool, count: int) -> None:
+    def refuse_first(self: SeatPool, count: int, leaving: Principal | None = None) -> None:
         release(self, count)
         if next(calls) == 1:
             raise ConflictError("The pool is closed.")

@@ -144,6 +144,38 @@ def test_changing_a_member_costs_the_same_in_an_empty_group_and_in_one_of_a_thou
     assert (member_count(acme, empty), member_count(acme, full)) == (0, 1000)
 
 
+def about_the_guard(statements: list[str]) -> list[str]:
+    words = ("removal_guard", "holds", "held_changes")
+    return [text for text in statements if any(word in text for word in words)]
+
+
+def test_the_removal_guard_costs_nothing_where_no_seat_is_taken_by_a_group(
+    acme: Organization, statements: Count
+) -> None:
+    *people, anna = hire(acme, 30)
+    mapped, other = gather(acme, "Mapped", people), gather(acme, "Other", people)
+    acme.map_group(mapped)
+    acme.map_group(other)
+    changes: list[Callable[[], TestResponse]] = [
+        lambda: acme.scim.add_members(mapped, anna),
+        lambda: acme.scim.remove_members(other, people[0]),
+        lambda: acme.scim.set_active(people[1], False),
+        lambda: acme.scim.set_active(people[1], True),
+        lambda: acme.scim.delete(f"/Users/{people[2]}"),
+    ]
+    for change in changes:
+        assert about_the_guard(statements(change)) == []
+
+
+def test_a_taken_seat_costs_two_statements_more_however_large_the_organization(
+    acme: Organization, statements: Count
+) -> None:
+    *people, anna = hire(acme, 1_001)
+    mapped = gather(acme, "Mapped", [*people, anna])
+    acme.map_group(mapped)
+    assert len(about_the_guard(statements(lambda: acme.scim.remove_members(mapped, anna)))) == 2
+
+
 def test_entra_s_group_reads_do_not_touch_memberships(acme: Organization, statements: Count) -> None:
     group_id = gather(acme, "Sales", hire(acme, 5))
     view = "excludedAttributes=members"

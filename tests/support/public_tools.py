@@ -19,7 +19,7 @@ class Tool:
     why_skipped: str = ""
 
 
-SCIM2_TESTER = Tool("scim2-tester", "0.5.2", "`auto`", 135)
+SCIM2_TESTER = Tool("scim2-tester", "0.5.2", "`auto`", 139)
 SCIM_SANITY = Tool(
     "scim-sanity",
     "0.7.4",

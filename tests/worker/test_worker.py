@@ -41,7 +41,7 @@ def deliveries(acme: Organization) -> Deliveries:
 @pytest.fixture
 def worker(acme: Organization, deliveries: Deliveries) -> Worker:
     container: Container = acme.container
-    kinds = ("greeting", "user.deprovisioned", "seat_pool.hand_over")
+    kinds = ("greeting", "user.deprovisioned", "held_change.opened")
     table = {kind: deliveries.deliver if kind == "greeting" else lambda *_: None for kind in kinds}
     return Worker(container.begin, JOBS, table, container.heartbeat, lambda: deliveries.dead.append(1))
 
@@ -123,16 +123,3 @@ def test_the_worker_places_audit_entries_without_a_reader(acme: Organization) ->
         query = select(audit_events.c.position).where(audit_events.c.org_id == ORG_ID)
         positions = sorted(services.uow.execute(query).scalars())
     assert positions == list(range(1, len(positions) + 1))
-
-
-def test_waiting_people_who_were_passed_over_are_picked_up_by_the_worker(acme: Organization) -> None:
-    """Hand-over skips a person whom another transaction holds, and promises to come back."""
-    acme.api.put("/seat_pool", {"quantity": 0})
-    person = acme.scim.create_user()
-    acme.map_group(acme.scim.create_group(members=[person]))
-    with in_organization(acme.app, acme.id) as services:
-        services.get(Outbox).put("seat_pool.hand_over", {})
-        services.commit()
-    acme.api.put("/seat_pool", {"quantity": 1})
-    build_worker(acme.container).round()
-    assert acme.seat_state(person) == "assigned"

@@ -108,7 +108,7 @@ def show_explanation(explained: dict[str, Any], traces: Mapping[Request, str]) -
         "surfaces": usable_surfaces(explained["seat_state"], explained["surfaces"]),
         "groups": [columns(group) for group in explained["groups"]],
         "reasons": reasons,
-        "seat": None if seat is None else show_seat(seat),
+        "seat": None if seat is None else show_seat(seat, explained["waiting_positions"]),
         "limits": [show_limit(user_id, limit) for limit in explained["limits"]],
         "caused_by": [_show(cause, traces) for cause in explained["caused_by"]],
     }

@@ -1,13 +1,14 @@
 """The ordered list group → role, in a form that can be sent back as it was read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from app.api import edge_ids
 from app.api.schemas.common import Answer
-from app.api.schemas.fields import EdgeId
+from app.api.schemas.fields import EdgeId, Instant
 from app.core.connection import Row
 from app.governance.mappings import MAX_MAPPINGS, NewMapping
 from app.governance.models import SEAT_ON
@@ -16,6 +17,8 @@ from app.governance.resolver import GroupMapping
 GROUP_DELETED = "group_deleted"
 # People in a group inside the mapped one are not direct members, and get nothing from the mapping.
 NESTED_GROUPS = "nested_groups"
+NOT_YET = "not_yet_effective"
+EXPIRED = "expired"
 
 
 def _seat_on(**options: Any) -> fields.String:
@@ -35,10 +38,13 @@ class GroupMappingSchema(Answer):
     group_id = EdgeId(edge_ids.GROUP, required=True)
     role_id = EdgeId(edge_ids.ROLE, required=True)
     seat_on = _seat_on(required=True)
+    effective_at = Instant(required=True, allow_none=True)
+    expires_at = Instant(required=True, allow_none=True)
     group_display_name = fields.String(required=True)
     member_count = fields.Integer(required=True)
     warnings = fields.List(
-        fields.String(validate=validate.OneOf((GROUP_DELETED, NESTED_GROUPS))), required=True
+        fields.String(validate=validate.OneOf((GROUP_DELETED, NESTED_GROUPS, NOT_YET, EXPIRED))),
+        required=True,
     )
 
 
@@ -54,10 +60,18 @@ class NewGroupMapping(Schema):
     group_id = EdgeId(edge_ids.GROUP, required=True)
     role_id = EdgeId(edge_ids.ROLE, required=True)
     seat_on = _seat_on(load_default="provision")
+    effective_at = Instant(load_default=None, allow_none=True)
+    expires_at = Instant(load_default=None, allow_none=True)
+
+    @validates_schema
+    def _begins_before_it_ends(self, data: dict[str, Any], **_: object) -> None:
+        begin, end = data.get("effective_at"), data.get("expires_at")
+        if begin is not None and end is not None and begin >= end:
+            raise ValidationError("Must be after effective_at.", "expires_at")
 
     @post_load
     def _to_value(self, data: dict[str, Any], **_: object) -> NewMapping:
-        return NewMapping(data["group_id"], data["role_id"], data["seat_on"])
+        return NewMapping(**{name: data[name] for name in NewMapping.__match_args__})
 
 
 class WantedGroupMapping(NewGroupMapping):
@@ -79,7 +93,7 @@ class NewGroupMappingOrder(Schema):
     next_cursor = _ignored()
 
 
-def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row]) -> dict[str, Any]:
+def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row], now: datetime) -> dict[str, Any]:
     group = groups[mapping.group_id]
     return {
         "id": mapping.id,
@@ -87,13 +101,19 @@ def show_mapping(mapping: GroupMapping, groups: Mapping[str, Row]) -> dict[str, 
         "group_id": mapping.group_id,
         "role_id": mapping.role_id,
         "seat_on": mapping.seat_on,
+        "effective_at": mapping.effective_at,
+        "expires_at": mapping.expires_at,
         "group_display_name": group.display_name,
         "member_count": group.member_count,
-        "warnings": list(_warnings(group)),
+        "warnings": list(_warnings(mapping, group, now)),
     }
 
 
-def _warnings(group: Row) -> Iterator[str]:
+def _warnings(mapping: GroupMapping, group: Row, now: datetime) -> Iterator[str]:
+    if mapping.effective_at is not None and now < mapping.effective_at:
+        yield NOT_YET
+    if mapping.expires_at is not None and mapping.expires_at <= now:
+        yield EXPIRED
     if group.deleted_at is not None:
         yield GROUP_DELETED
     if group.has_nested_groups:
@@ -101,11 +121,11 @@ def _warnings(group: Row) -> Iterator[str]:
 
 
 def show_mappings(
-    mappings: Sequence[GroupMapping], groups: Mapping[str, Row], version: int
+    mappings: Sequence[GroupMapping], groups: Mapping[str, Row], version: int, now: datetime
 ) -> dict[str, Any]:
     return {
         "version": version,
-        "data": [show_mapping(mapping, groups) for mapping in mappings],
+        "data": [show_mapping(mapping, groups, now) for mapping in mappings],
         "has_more": False,
         "next_cursor": None,
     }
