@@ -16,7 +16,7 @@ from app.scim import (
 )
 from app.settings import Settings
 from app.sso import routes_break_glass, routes_login, routes_logout, routes_session, routes_sign_in
-from app.web import error_rendering, health, requests, transaction
+from app.web import error_rendering, health, help_page, requests, transaction
 from app.wiring import Container, Environment
 
 # Each of these modules registers its routes on the blueprint of its part by being imported.
@@ -44,6 +44,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     requests.install(app, container.environment.ids)
     # 3. The routes, part by part.
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(help_page.blueprint)
     app.register_blueprint(scim.blueprint)
     app.register_blueprint(api_blueprint)
     app.register_blueprint(routes_login.blueprint)

@@ -16,6 +16,7 @@ from app import schema
 from app.api.scopes import SCOPES
 from app.cli_demo import demo
 from app.cli_domains import domain
+from app.cli_okta import okta
 from app.cli_output import as_json, show, show_rows
 from app.cli_reconcile import reconcile
 from app.cli_scim import scim
@@ -68,6 +69,7 @@ def cli() -> None:
 cli.add_command(serve)
 cli.add_command(demo)
 cli.add_command(worker)
+cli.add_command(okta)
 cli.add_command(reconcile)
 cli.add_command(scim)
 cli.add_command(domain)

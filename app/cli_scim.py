@@ -4,10 +4,15 @@ import click
 
 from app.api.edge_ids import SCIM_REQUEST
 from app.api.schemas.common import MAX_LIMIT
-from app.api.schemas.scim_requests import ScimRequestSchema, ScimRequestWithBodiesSchema
+from app.api.schemas.scim_requests import (
+    ScimRequestSchema,
+    ScimRequestWithBodiesSchema,
+    show_scim_request,
+)
 from app.cli_output import as_json, show, show_rows
 from app.cli_session import org_option, session
 from app.core.ids import is_uuid, parse_edge_id
+from app.core.urls import PublicUrls
 from app.directory.queries import DirectoryQueries
 from app.scim.trace_store import TraceStore
 from app.wiring import Services
@@ -41,10 +46,10 @@ def scim_trace(
 ) -> None:
     """The last SCIM requests, newest first; with an ID that one, bodies and all."""
     with session(write=False, org=org) as services:
-        traces = services.get(TraceStore)
+        traces, urls = services.get(TraceStore), services.get(PublicUrls)
         if id_ is not None:
             found = traces.get(parse_edge_id(SCIM_REQUEST, id_))
-            show(ScimRequestWithBodiesSchema().dump(found._asdict()), json_=json_)
+            show(ScimRequestWithBodiesSchema().dump(show_scim_request(found, urls)), json_=json_)
             return
         wanted = {
             "user_id": _user_id(services, user),
@@ -53,7 +58,7 @@ def scim_trace(
         }
         filters = {name: value for name, value in wanted.items() if value is not None}
         rows = traces.page(before=None, limit=limit, filters=filters)
-    listed = ScimRequestSchema(many=True).dump([row._asdict() for row in rows])
+    listed = ScimRequestSchema(many=True).dump([show_scim_request(row, urls) for row in rows])
     show_rows(listed if json_ else [{name: row[name] for name in _TABLE} for row in listed], json_=json_)
 
 

@@ -7,10 +7,11 @@ import click
 from app.api.edge_ids import CONNECTION
 from app.api.schemas.common import MAX_LIMIT
 from app.api.schemas.connections import SpKeySchema
-from app.api.schemas.sessions import LoginTraceSchema
+from app.api.schemas.sessions import LoginTraceSchema, show_login_trace
 from app.cli_output import as_json, show, show_rows
 from app.cli_session import org_option, session
 from app.core.ids import parse_edge_id
+from app.core.urls import PublicUrls
 from app.sso.connections import ConnectionService
 from app.sso.sp_keys import SpKeys
 from app.sso.traces import LoginTraces
@@ -45,9 +46,9 @@ def sso_trace(
 ) -> None:
     """The last sign-ins, newest first; with the REFERENCE that a person was shown that one, in full."""
     with session(write=False, org=org) as services:
-        traces = services.get(LoginTraces)
+        traces, urls = services.get(LoginTraces), services.get(PublicUrls)
         if reference is not None:
-            show(LoginTraceSchema().dump(traces.by_reference(reference)._asdict()), json_=json_)
+            show(LoginTraceSchema().dump(show_login_trace(traces.by_reference(reference), urls)), json_=json_)
             return
         wanted = {
             "connection_id": None if connection is None else parse_edge_id(CONNECTION, connection),
@@ -56,7 +57,7 @@ def sso_trace(
         }
         filters = {name: value for name, value in wanted.items() if value is not None}
         rows = traces.page(before=None, limit=limit, filters=filters)
-    listed = LoginTraceSchema(many=True).dump([row._asdict() for row in rows])
+    listed = LoginTraceSchema(many=True).dump([show_login_trace(row, urls) for row in rows])
     show_rows(listed if json_ else [{name: row[name] for name in _TABLE} for row in listed], json_=json_)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, filters_of, read_cursor, sign_cursor
-from app.api.schemas.common import columns, list_of
-from app.api.schemas.sessions import LoginTraceQuery, LoginTraceSchema
+from app.api.schemas.common import list_of
+from app.api.schemas.sessions import LoginTraceQuery, LoginTraceSchema, show_login_trace
 from app.core.clock import rfc3339
 from app.core.connection import Row
+from app.core.urls import PublicUrls
 from app.sso.traces import LoginTraces
 from app.sso.trusted_connections import TrustedConnections
 from app.web.context import service
@@ -35,7 +36,7 @@ def list_login_traces(connection_id: str, query: Query) -> dict[str, Any]:
     found = service(LoginTraces).page(before=before, limit=limit + 1, filters=filters)
     shown, has_more = found[:limit], len(found) > limit
     return {
-        "data": [columns(trace) for trace in shown],
+        "data": [show_login_trace(trace, service(PublicUrls)) for trace in shown],
         "has_more": has_more,
         "next_cursor": sign_cursor(listing, query, _place(shown[-1])) if has_more else None,
     }

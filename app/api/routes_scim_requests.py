@@ -1,16 +1,21 @@
 """`/scim_requests`: what the identity provider asked, and what it was answered."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, filters_of, read_cursor, sign_cursor
-from app.api.schemas.common import columns, list_of
-from app.api.schemas.scim_requests import ScimRequestQuery, ScimRequestSchema, ScimRequestWithBodiesSchema
+from app.api.schemas.common import list_of
+from app.api.schemas.scim_requests import (
+    ScimRequestQuery,
+    ScimRequestSchema,
+    ScimRequestWithBodiesSchema,
+    show_scim_request,
+)
 from app.core.clock import rfc3339
 from app.core.connection import Row
+from app.core.urls import PublicUrls
 from app.scim.trace_store import TraceStore
 from app.web.context import service
 
@@ -34,7 +39,7 @@ def list_scim_requests(query: Query) -> dict[str, Any]:
     found = service(TraceStore).page(before=before, limit=limit + 1, filters=filters_of(query))
     shown, has_more = found[:limit], len(found) > limit
     return {
-        "data": [columns(trace) for trace in shown],
+        "data": [show_scim_request(trace, service(PublicUrls)) for trace in shown],
         "has_more": has_more,
         "next_cursor": sign_cursor(_LIST, query, _place(shown[-1])) if has_more else None,
     }
@@ -46,9 +51,9 @@ def list_scim_requests(query: Query) -> dict[str, Any]:
     scope=scopes.DIRECTORY_READ,
     answer=ScimRequestWithBodiesSchema(),
 )
-def get_scim_request(scim_request_id: str) -> Mapping[str, Any]:
+def get_scim_request(scim_request_id: str) -> dict[str, Any]:
     """Show a SCIM request with its bodies: structure and ids as sent, what names a person masked."""
-    return columns(service(TraceStore).get(scim_request_id))
+    return show_scim_request(service(TraceStore).get(scim_request_id), service(PublicUrls))
 
 
 def _place(trace: Row) -> list[str]:

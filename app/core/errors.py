@@ -17,6 +17,8 @@ class UsherError(Exception):
     code = "internal_error"
     headers: Mapping[str, str] = {}
     members: Mapping[str, Any] = {}
+    # Where the help page tells a person more, in a browser.
+    help_topic: str | None = None
 
     def __init__(self, detail: str, *, code: str | None = None, **context: object) -> None:
         super().__init__(detail)

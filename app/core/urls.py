@@ -5,6 +5,13 @@ from urllib.parse import urlsplit
 
 from app.core.ids import edge_id
 
+HELP = "/help/troubleshooting"
+
+
+def help_path(topic: str) -> str:
+    """Where the help on a refusal stands, within the service."""
+    return f"{HELP}#{topic}"
+
 
 @dataclass(frozen=True, slots=True)
 class PublicUrls:
@@ -18,6 +25,14 @@ class PublicUrls:
     def scim_base_url(self) -> str:
         # Okta refuses a base URL with an underscore.
         return f"{self.base_url}/scim/v2"
+
+    @property
+    def sign_in(self) -> str:
+        return f"{self.base_url}/sso/login"
+
+    def help(self, topic: str) -> str:
+        """What to do about a refusal: a reason code, an error type, or any other anchor of the page."""
+        return f"{self.base_url}{help_path(topic)}"
 
     def saml(self, connection_id: str, action: str) -> str:
         """Where a connection is spoken to: `metadata` (also our entity ID), `login`, `acs`, `slo`."""

@@ -128,6 +128,8 @@ class SignInPageError(UsherError):
         super().__init__(SENTENCE)
         self.status = status
         self.headers = {} if reason is None else {"X-Usher-Reason": reason}
+        # An undisclosed reason is not to be read from a link either.
+        self.help_topic = reason or "reference"
 
 
 Refusal = RefusedError | SignInRefusedError

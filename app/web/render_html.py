@@ -6,13 +6,21 @@ from flask import Response
 from markupsafe import Markup
 
 from app.core.errors import UsherError
+from app.core.urls import help_path
 
 _PAGE = Markup(
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    "<body><h1>{title}</h1><p>{detail}</p><p>Reference: {reference}</p></body></html>"
+    "<body><h1>{title}</h1><p>{detail}</p><p>Reference: {reference}</p>{help}</body></html>"
 )
+_HELP = Markup('<p><a href="{path}">Help for administrators</a></p>')
 
 
 def render_html(error: UsherError, request_id: str) -> Response:
-    page = _PAGE.format(title=HTTPStatus(error.status).phrase, detail=error.detail, reference=request_id)
+    topic = error.help_topic
+    page = _PAGE.format(
+        title=HTTPStatus(error.status).phrase,
+        detail=error.detail,
+        reference=request_id,
+        help="" if topic is None else _HELP.format(path=help_path(topic)),
+    )
     return Response(page, status=error.status, content_type="text/html; charset=utf-8")

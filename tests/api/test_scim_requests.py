@@ -37,6 +37,7 @@ def test_a_request_is_listed_with_its_outcome_and_shown_with_its_bodies(acme: An
         "scim_type": "uniqueness",
         "detail": "A user with the userName 'a***@example.com' exists already. "
         "Update or reactivate that user instead.",
+        "help_url": "http://127.0.0.1:8000/help/troubleshooting#uniqueness",
         "duration_microseconds": refused["duration_microseconds"],
         "scim_token_id": acme.get("/scim_tokens").json["data"][0]["id"],
         "user_agent": "Okta",

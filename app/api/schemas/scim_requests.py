@@ -1,12 +1,17 @@
 """SCIM requests as they were answered, for whoever looks for why something did not arrive."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from app.api import edge_ids
 from app.api.schemas.common import Answer, PageQuery
 from app.api.schemas.fields import EdgeId, Instant
+from app.core.connection import Row
+from app.core.urls import PublicUrls
 
 LOWEST_STATUS, HIGHEST_STATUS = 100, 599
+LOWEST_REFUSAL = 400
 
 
 class ScimRequestSchema(Answer):
@@ -20,6 +25,7 @@ class ScimRequestSchema(Answer):
     status = fields.Integer(required=True)
     scim_type = fields.String(required=True, allow_none=True)
     detail = fields.String(required=True, allow_none=True)
+    help_url = fields.String(required=True, allow_none=True)
     duration_microseconds = fields.Integer(required=True)
     scim_token_id = EdgeId(edge_ids.SCIM_TOKEN, attribute="credential_id", required=True)
     user_agent = fields.String(required=True, allow_none=True)
@@ -43,3 +49,9 @@ class ScimRequestQuery(PageQuery):
     status = fields.Integer(validate=validate.Range(LOWEST_STATUS, HIGHEST_STATUS))
     starting_at = Instant(metadata={"description": "Requests at or after this time."})
     ending_at = Instant(metadata={"description": "Requests before this time."})
+
+
+def show_scim_request(trace: Row, urls: PublicUrls) -> dict[str, Any]:
+    """A refusal leads to the help on its `scimType`, else on its status."""
+    topic = trace.scim_type or f"http_{trace.status}"
+    return {**trace._asdict(), "help_url": urls.help(topic) if trace.status >= LOWEST_REFUSAL else None}

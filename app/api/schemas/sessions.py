@@ -1,10 +1,14 @@
 """Sessions and sign-in attempts as REST shows them."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from app.api import edge_ids
 from app.api.schemas.common import Answer, PageQuery
 from app.api.schemas.fields import EdgeId, Instant
+from app.core.connection import Row
+from app.core.urls import PublicUrls
 from app.sso.models_sign_in import OUTCOMES, SESSION_KINDS
 
 MAX_SEARCHED = 320
@@ -44,6 +48,7 @@ class LoginTraceSchema(Answer):
     expected = fields.String(required=True, allow_none=True)
     received = fields.String(required=True, allow_none=True)
     hint = fields.String(required=True, allow_none=True, metadata={"description": "How to mend it."})
+    help_url = fields.String(required=True, allow_none=True)
     reference = fields.String(required=True, metadata={"description": "The number that the person saw."})
     email = fields.String(required=True, allow_none=True, attribute="email_key")
     user_id = EdgeId(edge_ids.USER, required=True, allow_none=True)
@@ -58,3 +63,8 @@ class LoginTraceQuery(PageQuery):
     reference = fields.String(validate=validate.Length(1, MAX_SEARCHED))
     reason = fields.String(validate=validate.Length(1, MAX_SEARCHED))
     outcome = fields.String(validate=validate.OneOf(OUTCOMES))
+
+
+def show_login_trace(trace: Row, urls: PublicUrls) -> dict[str, Any]:
+    help_url = None if trace.reason is None else urls.help(trace.reason)
+    return {**trace._asdict(), "help_url": help_url}

@@ -1,0 +1,39 @@
+"""`usher okta values`: what to paste into Okta."""
+
+import click
+
+from app.cli_output import as_json, show
+from app.cli_session import org_option, session
+from app.core.errors import ConflictError
+from app.core.ids import edge_id, parse_edge_id
+from app.core.urls import PublicUrls
+from app.sso.connections import MAX_CONNECTIONS, ConnectionService
+from app.sso.okta_values import okta_values
+
+
+@click.group()
+def okta() -> None:
+    """Okta as the identity provider."""
+
+
+@okta.command("values")
+@org_option
+@click.option("--connection", metavar="ID", help="Of this connection; needed when there are several.")
+@as_json
+def okta_values_(org: str, connection: str | None, *, json_: bool) -> None:
+    """Every value that okta/runbook.md says to paste. Before there is a connection, a placeholder."""
+    with session(write=False, org=org) as services:
+        service = services.get(ConnectionService)
+        if connection is not None:
+            chosen = service.row(parse_edge_id("conn", connection)).id
+        else:
+            chosen = _only([found.row.id for found in service.page(limit=MAX_CONNECTIONS)])
+        values = okta_values(services.get(PublicUrls), chosen)
+    show({"organization": org, **values}, json_=json_)
+
+
+def _only(ids: list[str]) -> str | None:
+    if len(ids) > 1:
+        shown = ", ".join(edge_id("conn", id_) for id_ in ids)
+        raise ConflictError(f"There are several connections; say --connection with one of {shown}.")
+    return ids[0] if ids else None
