@@ -87,10 +87,11 @@ class Worker:
         """One turn through all organizations; answers whether more than one turn's work was there."""
         with self._open(write=False) as services:
             org_ids = services.get(OrganizationService).ids()
-        has_more = [self._serve(org_id) for org_id in org_ids]
+        has_more = [self.serve(org_id) for org_id in org_ids]
         return any(has_more)
 
-    def _serve(self, org_id: str) -> bool:
+    def serve(self, org_id: str) -> bool:
+        """One organization's turn; answers whether more than one turn's work was there."""
         # Looking takes no write lock; on SQLite an idle worker holds up nobody.
         with self._open(write=False) as services:
             services.uow.enter(org_id)

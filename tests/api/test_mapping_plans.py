@@ -7,7 +7,6 @@ import pytest
 
 from app.governance import entitlements, seat_pool
 from app.governance.job_steps import JobSteps
-from app.wiring import build_worker
 from tests.support.cast import in_organization
 
 Problem = Callable[..., dict[str, Any]]
@@ -257,8 +256,7 @@ def test_many_gains_are_a_job_and_losses_hold_at_once(acme: Any, problem: Proble
     states = [acme.get(f"/users/{user}").json["seat_state"] for user in (ada, bob, eve)]
     assert states == ["released", None, None]
     problem(acme.post("/group_mappings/plan", {"data": []}), 409, "job_running")
-    worker = build_worker(acme.organization.container)
-    while worker.round():
+    while acme.organization.work():
         pass
     job = acme.get(f"/jobs/{applied.json['id']}").json
     assert (job["state"], job["total"], job["done"]) == ("finished", 2, 2)
@@ -276,8 +274,7 @@ def test_nobody_is_served_before_everybody_of_a_job_stands_in_line(acme: Any) ->
     assert apply(acme, plan(acme, *wanted), *wanted).status_code == 202
     acme.post(f"/users/{late}/reactivate")
     assert acme.get(f"/users/{late}").json["seat_state"] == "waitlisted"
-    worker = build_worker(acme.organization.container)
-    while worker.round():
+    while acme.organization.work():
         pass
     states = [acme.get(f"/users/{user}").json["seat_state"] for user in (first, second, late)]
     assert states == ["assigned", "waitlisted", "waitlisted"]
@@ -316,8 +313,7 @@ def test_a_job_whose_worker_is_killed_goes_on_where_it_was(acme: Any) -> None:
         assert killed.get(JobSteps).step() is True
     assert acme.get(f"/jobs/{job_id}").json["done"] == 0
     assert [acme.get(f"/users/{user}").json["seat_state"] for user in users] == [None] * 3
-    worker = build_worker(acme.organization.container)
-    while worker.round():
+    while acme.organization.work():
         pass
     job = acme.get(f"/jobs/{job_id}").json
     assert (job["state"], job["total"], job["done"]) == ("finished", 3, 3)

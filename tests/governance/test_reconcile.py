@@ -20,7 +20,7 @@ from app.governance.drift import DriftService
 from app.governance.models import reconciliations, seat_pools, seats
 from app.governance.reconciliation import DRIFTED, EVERY, Reconciliation
 from app.settings import Settings
-from app.wiring import DELIVERIES, build_worker
+from app.wiring import DELIVERIES
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.databases import SECRET_KEY
 from tests.support.fakes import FakeClock
@@ -197,7 +197,7 @@ def test_kept_places_and_what_an_ended_contract_left_are_no_drift(
     acme.map_group(acme.scim.create_group(members=people))
     # Twelve have a seat and the last one waits; eleven leave in masses, some of whose places are kept.
     clock.advance(days=1)
-    build_worker(acme.container).round()
+    acme.work()
     for person in people[:9]:
         acme.scim.set_active(person, False)
     pool = json_of(acme.api.get("/seat_pool"))
@@ -241,7 +241,7 @@ def test_a_mapping_whose_time_has_just_come_is_no_drift(
     assert drifted(acme, person) == []
     clock.advance(hours=2)
     assert drifted(acme, person) == []
-    build_worker(acme.container).round()
+    acme.work()
     assert drifted(acme, person) == []
     corrupt(acme, of_principal(seat_state="suspended"), who=person)
     assert drifted(acme, person) == [person]
@@ -252,7 +252,7 @@ def test_a_seat_by_sign_in_that_has_just_ended_is_no_drift(
 ) -> None:
     corrupt(acme, of_principal(jit_signed_in_at=LONG_AGO), who=company["bob"])
     assert drifted(acme, company["bob"]) == []
-    build_worker(acme.container).round()
+    acme.work()
     assert acme.seat_state(company["bob"]) == "released"
     assert drifted(acme, company["bob"]) == []
 

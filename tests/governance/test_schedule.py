@@ -9,7 +9,6 @@ from app.core.ids import edge_id
 from app.governance.mappings import MappingService
 from app.governance.resolver import GroupMapping, Policy, Role
 from app.governance.schedule import entitle
-from app.wiring import build_worker
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 
@@ -86,7 +85,7 @@ def test_a_mapping_gives_nothing_before_its_time_and_the_worker_begins_it(
     assert acme.seat_state(person) is None
     assert json_of(acme.api.get("/group_mappings"))["data"][0]["warnings"] == ["not_yet_effective"]
     stopped.advance(hours=1)
-    build_worker(acme.container).round()
+    acme.work()
     assert acme.seat_state(person) == "assigned"
 
 
@@ -120,7 +119,7 @@ def test_the_worker_frees_the_place_of_an_expired_mapping(acme: Organization, st
     waiting = acme.scim.create_user()
     acme.map_group(acme.scim.create_group(members=[waiting]))
     stopped.advance(hours=1)
-    build_worker(acme.container).round()
+    acme.work()
     assert (acme.seat_state(person), acme.seat_state(waiting)) == ("released", "assigned")
     assert json_of(acme.api.get("/group_mappings"))["data"][0]["warnings"] == ["expired"]
 
@@ -131,7 +130,7 @@ def test_no_later_decision_brings_an_expired_right_back(acme: Organization, stop
     acme.scim.set_active(person, False)
     acme.scim.set_active(person, True)
     assert acme.seat_state(person) == "released"
-    build_worker(acme.container).round()
+    acme.work()
     assert acme.seat_state(person) == "released"
 
 
@@ -139,7 +138,7 @@ def test_time_that_has_passed_is_applied_once(acme: Organization, stopped: FakeC
     person_with_mapping(acme, stopped, effective_at=1, expires_at=2)
     for _ in range(2):
         stopped.advance(hours=1)
-        build_worker(acme.container).round()
+        acme.work()
         with in_organization(acme.app, acme.id, write=False) as services:
             assert not services.get(MappingService).has_due()
 
@@ -150,7 +149,7 @@ def test_another_change_of_the_list_does_not_forget_what_time_has_done(
     person = person_with_mapping(acme, stopped, effective_at=1)
     stopped.advance(hours=1)
     acme.map_group(acme.scim.create_group())
-    build_worker(acme.container).round()
+    acme.work()
     assert acme.seat_state(person) == "assigned"
 
 

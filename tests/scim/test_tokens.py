@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import rfc3339
 from app.scim.protocol.constants import ENTERPRISE_USER, GROUP, USER
-from app.wiring import build_worker
 from tests.scim.answers import members, ok, refused, user
 from tests.support.cast import Organization, ScimClient, json_of
 from tests.support.fakes import FakeClock
@@ -81,13 +80,12 @@ class TestNotices:
     def test_each_threshold_is_noticed_once(self, acme: Organization, clock: FakeClock) -> None:
         clock.stop()
         token = make_token(acme, expires_in_days=40)
-        worker = build_worker(acme.container)
         seen = []
         for days in (5, 10, 24, 33, 34, 39, 40, 41):
             ends_at = datetime.fromisoformat(token["expires_at"])
             clock.fixed = ends_at - timedelta(days=40 - days)
-            worker.round()
-            worker.round()
+            acme.work()
+            acme.work()
             seen.append(notices(acme))
         expected = [
             ("credential.expiring", 30),
@@ -106,7 +104,7 @@ class TestNotices:
 
         def work(_number: int) -> None:
             start.wait()
-            build_worker(acme.container).round()
+            acme.work()
 
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(work, range(2)))
@@ -116,21 +114,20 @@ class TestNotices:
     def test_revoked_and_endless_tokens_are_not_noticed(self, acme: Organization) -> None:
         token = make_token(acme, expires_in_days=3)
         assert acme.api.delete(f"/scim_tokens/{token['id']}").status_code == 200
-        build_worker(acme.container).round()
+        acme.work()
         assert notices(acme) == []
 
     def test_a_rotated_token_is_noticed_of_its_new_end(self, acme: Organization, clock: FakeClock) -> None:
-        worker = build_worker(acme.container)
         token = make_token(acme, expires_in_days=20)
-        worker.round()
+        acme.work()
         rotate(acme, token)
         clock.advance(days=19, hours=1)
-        worker.round()
+        acme.work()
         assert notices(acme) == [("credential.expiring", 30), ("credential.expiring", 1)]
 
     def test_notices_stay_in_the_organization(self, acme: Organization, globex: Organization) -> None:
         make_token(acme, expires_in_days=1)
-        build_worker(acme.container).round()
+        acme.work()
         assert notices(globex) == []
 
 

@@ -8,7 +8,6 @@ import pytest
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
 from app.spend.rollups import RollUps
-from app.wiring import build_worker
 from tests.support.cast import in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
@@ -41,7 +40,7 @@ class Desk:
         assert answer["created"] == 1, answer
 
     def roll_up(self) -> None:
-        build_worker(self.organization.container).round()
+        self.organization.work()
 
     def read(self, report: str, *group_by: str, **query: str) -> Any:
         values = [("group_by[]", name) for name in group_by] + list(query.items())

@@ -7,7 +7,6 @@ import pytest
 
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
-from app.wiring import build_worker
 from tests.support.cast import Organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import HELD, Till
@@ -237,8 +236,7 @@ def test_what_nobody_ends_expires_booked_if_sent_and_freed_if_not(
     ada, _ = till.hire({"monthly": "10"})
     made = till.allowed(ada, dispatched=dispatched)
     clock.advance(minutes=16)
-    worker = build_worker(till.organization.container)
-    while worker.round():
+    while till.organization.work():
         pass
     assert json_of(till.gateway.get(f"/authorizations/{made['id']}"))["state"] == "expired"
     (row,) = till.effective(ada)

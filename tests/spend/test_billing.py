@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 
 from app.core.ids import edge_id
-from app.wiring import build_worker
 from tests.support.cast import create_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
@@ -39,7 +38,7 @@ class Desk:
     def work(self) -> None:
         """Two rounds of the worker: the second one closes what the first has summed up."""
         for _ in range(2):
-            build_worker(self.till.organization.container).round()
+            self.till.organization.work()
             self.clock.advance(minutes=2)
 
     def go_to(self, month: int, day: int) -> None:

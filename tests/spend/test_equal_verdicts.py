@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app import create_app
 from app.settings import Settings
-from app.wiring import Environment, build_worker
+from app.wiring import Environment
 from tests.support.cast import create_organization, json_of
 from tests.support.databases import KINDS
 from tests.support.fakes import FakeClock
@@ -97,8 +97,7 @@ class World:
         self.till.organization.scim.set_active(self.people[who], active)
 
     def _wait(self, _minutes: int) -> None:
-        worker = build_worker(self.till.organization.container)
-        while worker.round():
+        while self.till.organization.work():
             pass
 
     def end(self) -> Any:

@@ -8,7 +8,6 @@ from werkzeug.test import TestResponse
 
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
-from app.wiring import build_worker
 from tests.support.cast import json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
@@ -167,7 +166,7 @@ def test_events_of_unknown_people_are_kept_and_booked_when_they_appear(
     assert json_of(reporter.client.post("/usage_events/match"))["created"] == 0
     late = till.organization.scim.create_user("late@example.com")
     till.organization.map_group(till.organization.scim.create_group(members=[late]))
-    build_worker(till.organization.container).round()
+    till.organization.work()
     assert reporter.kept() == []
     assert reporter.results(event) == ["duplicate"]
     till.limit("user", late, "10")

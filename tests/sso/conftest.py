@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 
-from app.wiring import Container, build_worker
+from tests.support.cast import Organization
 from tests.support.fakes import FakeClock
 
 _numbers = itertools.count(1)
@@ -19,14 +18,12 @@ def name() -> str:
 
 
 @pytest.fixture
-def later(app: Flask, clock: FakeClock) -> Callable[..., None]:
+def later(acme: Organization, globex: Organization, clock: FakeClock) -> Callable[..., None]:
     """Let time pass, such as `days=1`, and then the worker do all that is due."""
-    container: Container = app.extensions["usher"]
-    worker = build_worker(container)
 
     def run(**parts: float) -> None:
         clock.advance(**parts)
-        while worker.round():
+        while acme.work() | globex.work():
             pass
 
     return run

@@ -14,7 +14,7 @@ from app.core.ids import edge_id
 from app.directory.credentials import CredentialService
 from app.directory.organizations import OrganizationService
 from app.scim.protocol.constants import GROUP, PATCH_OP, USER
-from app.wiring import Container, Services
+from app.wiring import Container, Services, build_worker
 
 _numbers = itertools.count(1)
 
@@ -110,6 +110,10 @@ class Organization:
     def container(self) -> Container:
         found: Container = self.app.extensions["usher"]
         return found
+
+    def work(self) -> bool:
+        """Let the worker take this organization's turn; other tests' organizations have theirs."""
+        return build_worker(self.container).serve(self.id)
 
     def api_with(self, *scopes: str) -> HttpClient:
         """An API client whose key has just these scopes."""
