@@ -33,19 +33,13 @@ class UserReader(ResourceReader):
         return user
 
     def attributes(self, stored: Stored | Row) -> str:
-        """The seat of who was just written is for `created` and `written` to add."""
+        """The seat of who was just changed is for `written` to add."""
         text = super().attributes(stored)
         if stored.manager_id is not None and stored.manager_name is not None:
             text = with_manager(text, self._base_url, stored.manager_id, stored.manager_name)
         if isinstance(stored, Stored):
             return text
         return with_seat(text, self._base_url, Seat.of(stored, self._uow.now))
-
-    def created(self, stored: Stored, projection: Projection) -> Answer:
-        """The answer to a create: nobody has a seat or is in a group before they exist."""
-        text = with_seat(self.attributes(stored), self._base_url, None)
-        related = "[]" if self.joins(projection) else None
-        return render(stored, text, self._base_url, projection, related)
 
     def written(self, stored: Stored, user: Row, projection: Projection) -> Answer:
         """The answer to a change of a loaded user whose events have taken effect."""
@@ -94,7 +88,8 @@ class UserResources:
         stored = self._directory.create(attributes, active=active)
         self._trace.user_id = stored.id
         self._trace.changed.update(attributes, {"active"})
-        return self._reader.created(stored, projection)
+        # Nobody is in a group, or has even an empty seat, before they exist.
+        return self._reader.answer(stored, projection, "[]")
 
     def replace(self, user_id: str, body: Any, if_match: str | None, projection: Projection) -> Answer:
         """RFC 7644 section 3.5.1; without `active` the state stays, so a rename wakes no leaver."""

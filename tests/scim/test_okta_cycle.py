@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from app.scim.protocol.constants import GROUP, PATCH_OP, USER
+from app.scim.protocol.constants import GROUP, PATCH_OP, SEAT, USER
 from tests.scim.answers import error_of, found, group, groups_of, listed, members, ok, refused, user
 from tests.support.cast import HttpClient, Organization
 
@@ -62,7 +62,7 @@ def test_create_takes_groups_password_and_external_id_and_answers_the_whole_user
     assert {name: body[name] for name in stored} == stored
     assert body["id"] != PERSON["externalId"]
     assert response.headers["Location"] == body["meta"]["location"]
-    assert user(acme.scim, body["id"]) == body
+    assert user(acme.scim, body["id"]) == {**body, SEAT: {}}
 
 
 @pytest.mark.scim("okta/create", "okta/password-sync", "rfc/28", "rfc/58")

@@ -24,7 +24,8 @@ class Month(fields.String):
     """`2026-11` outside, a number of months inside."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
-        return super()._serialize(month_name(value), attr, obj, **options)
+        text = None if value is None else month_name(value)
+        return super()._serialize(text, attr, obj, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         match = _MONTH.fullmatch(super()._deserialize(value, attr, data, **options))
