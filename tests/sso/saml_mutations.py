@@ -87,7 +87,7 @@ def _double(root: Any, element: Any, dice: random.Random) -> None:
 
 
 def _move(root: Any, element: Any, dice: random.Random) -> None:
-    target = dice.choice(list(root.iter()))
+    target = dice.choice(list(root.iter(etree.Element)))
     if element is not root and element not in target.iterancestors() and element is not target:
         target.insert(dice.randrange(len(target) + 1), element)
 
