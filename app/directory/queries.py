@@ -57,11 +57,6 @@ _FILTERS = {
 _GROUPS = select(groups).where(groups.c.org_id == ORG_ID, groups.c.deleted_at.is_(None))
 _GROUP = _GROUPS.where(groups.c.id == bindparam("id"))
 _GROUP_BY_NAME = _GROUPS.where(groups.c.display_name_key == bindparam("key"))
-_GROUP_IDS_OF = (
-    select(memberships.c.group_id)
-    .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id"))
-    .order_by(memberships.c.group_id)
-)
 _LIVING = tuple(
     select(table.c.id).where(
         table.c.org_id == ORG_ID, is_one_of(table.c.id, "ids"), table.c.deleted_at.is_(None)
@@ -127,6 +122,3 @@ class DirectoryQueries:
             for statement in _LIVING:
                 found.update(self._uow.execute(statement, {"ids": list(batch)}).scalars())
         return found
-
-    def group_ids_of(self, user_id: str) -> list[str]:
-        return list(self._uow.execute(_GROUP_IDS_OF, {"user_id": user_id}).scalars())

@@ -5,7 +5,7 @@ once; a domain's `state` says how its proof stands. A second organization that p
 `disputed_domain`: neither may write the other's rows, so look-ups are where the two meet.
 What signing in leaves behind is in `models_sign_in`.
 The other look-ups of this part are `connection` (keyed by its id, because its URLs come without an
-organization), `relay_handle` (one login), `session` (the cookie) and `break_glass_code`.
+organization), `session` (the cookie) and `break_glass_code`.
 """
 
 from sqlalchemy import (
