@@ -29,8 +29,7 @@ def test_every_table_has_the_fields_of_its_list_as_columns(acme: Any, endpoint: 
     group = acme.group("eng", [acme.user("ada")])
     acme.post("/group_mappings", {"group_id": group, "role_id": acme.role()["id"]})
     path = endpoint.path.replace("<group_id>", group)
-    if "<" in path:
-        pytest.skip("needs an object of a kind that this test does not make")
+    assert "<" not in path, "This test makes no object of such a kind yet."
     answer = acme.get(path, headers=AS_CSV)
     assert (answer.status_code, answer.content_type) == (200, "text/csv; charset=utf-8")
     header = answer.text.partition("\r\n")[0]
