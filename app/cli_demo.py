@@ -52,7 +52,7 @@ def demo(host: str, port: int, people: int) -> None:
         click.echo(f"Organization  {NAME} ({SLUG}), {people} people")
         click.echo(f"SCIM base URL {scim.url}")
         click.echo(f"SCIM token    {token}")
-        click.echo(f"API           {root}/api/docs")
+        click.echo(f"API           {root}/api/v1/openapi.json")
         click.echo(f"API key       {key}")
         click.echo("It serves until you press Ctrl+C.")
         server.wait()
