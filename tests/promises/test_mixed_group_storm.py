@@ -7,10 +7,12 @@ added and removed at once ends either way, but as the audit log adds up; every c
 import json
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ USHER = str(ROOT / ".venv/bin/usher")
 WORKERS = 4
 # So many requests wait for each other before they are sent.
 PARALLEL = 200
+PLACED_SECONDS = 60
 
 Operation = dict[str, Any]
 
@@ -59,6 +62,13 @@ class Client:
 
     def patch(self, group_id: str, operations: Sequence[Operation]) -> None:
         self.scim("PATCH", f"/Groups/{group_id}", {"schemas": [PATCH_OP], "Operations": operations})
+
+    def await_audit_log(self) -> None:
+        """The worker places entries in the order of their commits: once this one is there, all before are."""
+        last = edge_id("group", self.create("/Groups", {"displayName": f"After {datetime.now(UTC)}"}))
+        deadline = time.monotonic() + PLACED_SECONDS
+        while last not in [entry["target"]["id"] for entry in self.audit_entries("group.created")]:
+            assert time.monotonic() < deadline
 
     def audit_entries(self, action: str) -> list[Any]:
         found: list[Any] = []
@@ -146,6 +156,7 @@ def check(
     final = {member["value"] for member in group["members"]}
     assert final - set(torn) == set(joining)
     assert group["displayName"].startswith(("Both ", "Alone "))
+    client.await_audit_log()
     added, removed = (
         [entry for entry in client.audit_entries(action) if entry["data"]["group_id"] == group_id]
         for action in ("group.member_added", "group.member_removed")

@@ -14,6 +14,7 @@ from flask import Flask
 from scim2_models import EnterpriseUser, Group, ScimFilter, User
 
 from app.core.unit_of_work import UnitOfWork
+from app.scim.protocol.constants import SEAT
 from app.scim.protocol.errors import InvalidFilterError
 from app.scim.protocol.filter import parse_filter
 from app.scim.protocol.filter_match import matches
@@ -86,6 +87,11 @@ class Company:
         return self.organization.container.urls.scim_base_url
 
 
+def model(path: str, resource: Mapping[str, Any]) -> Any:
+    """The resource for scim2-models, which knows no extension of Usher's own."""
+    return MODELS[path].model_validate({name: value for name, value in resource.items() if name != SEAT})
+
+
 def hire(app: Flask, rng: random.Random, clock: FakeClock) -> Company:
     organization = create_organization(app)
     scim, people = organization.scim, []
@@ -102,7 +108,7 @@ def hire(app: Flask, rng: random.Random, clock: FakeClock) -> Company:
             path: {item["id"]: search_document(TYPES[path], item) for item in resources[path]}
             for path in TYPES
         },
-        {path: {item["id"]: MODELS[path].model_validate(item) for item in resources[path]} for path in TYPES},
+        {path: {item["id"]: model(path, item) for item in resources[path]} for path in TYPES},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.scim.protocol.constants import ENTERPRISE_USER, USER
+from app.scim.protocol.constants import ENTERPRISE_USER, SEAT, USER
 from tests.scim.answers import found, listed, ok, refused, user
 from tests.support.cast import Organization
 from tests.support.fakes import FakeClock
@@ -41,9 +41,11 @@ def test_every_answer_shows_the_manager_s_address_and_present_name(acme: Organiz
     expected = shown(acme, boss, 'Zoë "Z" Boss')
     path = f"/Users/{created['id']}"
     assert created[ENTERPRISE_USER]["manager"] == expected
-    assert ok(acme.scim.get(path)) == created
-    assert listed(acme.scim, "/Users", filter='userName eq "anna"')["Resources"] == [created]
-    assert ok(acme.scim.put(path, created)) == created
+    # Only the answer to a create shows no seat, not even an empty one.
+    read = {**created, SEAT: {}}
+    assert ok(acme.scim.get(path)) == read
+    assert listed(acme.scim, "/Users", filter='userName eq "anna"')["Resources"] == [read]
+    assert ok(acme.scim.put(path, created)) == read
     switched = ok(acme.scim.set_active(created["id"], False))
     assert switched[ENTERPRISE_USER]["manager"] == expected
     titled = ok(
