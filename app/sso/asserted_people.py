@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from app.core.connection import Row
+from app.core.errors import ConcurrentUpdateError, ConflictError
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
 from app.core.unit_of_work import UnitOfWork
@@ -93,8 +94,7 @@ class AssertedPeople:
         for key in sorted(named.keys() - present.keys()):
             group_id = uow.execute(_BY_NAME, {"key": key}).scalar_one_or_none()
             if group_id is None:
-                attributes = {"schemas": [GROUP_SCHEMA], "displayName": named[key]}
-                self._groups.create(attributes, [user_id], by_sign_in=True)
+                self._create_group(named[key], user_id)
             else:
                 changes[group_id] = MemberChange(add=[user_id])
         changes |= {present[key]: MemberChange(remove=[user_id]) for key in present.keys() - named.keys()}
@@ -102,6 +102,14 @@ class AssertedPeople:
         for group_id in sorted(changes):
             self._groups.update(self._groups.lock(group_id), members=changes[group_id], by_sign_in=True)
         return True
+
+    def _create_group(self, name: str, user_id: str) -> None:
+        attributes = {"schemas": [GROUP_SCHEMA], "displayName": name}
+        try:
+            self._groups.create(attributes, [user_id], by_sign_in=True)
+        except ConflictError as error:
+            # Another sign-in made it since we looked; the second look finds theirs.
+            raise ConcurrentUpdateError(error.detail) from error
 
 
 def _attributes(before: dict[str, Any], told: Told) -> dict[str, Any]:
