@@ -1,6 +1,7 @@
 """Usher: the service between a company's identity provider and its AI tools."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.api.routes import blueprint as api_blueprint
 from app.core import logs
@@ -39,6 +40,11 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.extensions["usher"] = container
     # RFC 7644 section 7.1: no redirect answers a write, so a doubled slash is an unknown address.
     app.url_map.merge_slashes = False
+    if settings.proxies:
+        # Of the URL nothing is taken from proxies: what Usher prints begins with its own base URL.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask documents this place for middleware
+            app.wsgi_app, x_for=settings.proxies, x_proto=0, x_host=0
+        )
     # 2. One log line and one request id for each request.
     logs.configure(settings.log_level)
     requests.install(app, container.environment.ids)

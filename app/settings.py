@@ -62,6 +62,11 @@ class Settings:
     signin_per_minute: int = _setting(
         60, "Sign-ins that one network address may begin in a minute; one e-mail address may begin a sixth."
     )
+    proxies: int = _setting(
+        0,
+        "How many reverse proxies stand in front, each of which adds to `X-Forwarded-For`. A client's "
+        "address is the one that the outermost of them saw; with 0 the header counts for nothing.",
+    )
     scim_trace_days: int = _setting(
         30, f"How long the trace of a SCIM request is kept, in days, at most {MAX_SCIM_TRACE_DAYS:,}."
     )
@@ -112,6 +117,8 @@ class Settings:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"USHER_{name.upper()} must be 1 or more.")
+        if self.proxies < 0:
+            raise SettingsError("USHER_PROXIES must be 0 or more.")
         if self.scim_trace_days > MAX_SCIM_TRACE_DAYS:
             raise SettingsError(f"USHER_SCIM_TRACE_DAYS must be {MAX_SCIM_TRACE_DAYS} or less.")
 

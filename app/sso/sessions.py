@@ -31,6 +31,8 @@ LIFETIME = timedelta(hours=24)
 CODE_LIFETIME = timedelta(minutes=2)
 CODE = "code"
 MAX_USER_AGENT = 300
+# Longer than any address; a proxy may say anything.
+MAX_ADDRESS = 64
 
 _INSERT = insert(sessions)
 _INSERT_LOOKUP = insert(lookups)
@@ -143,6 +145,7 @@ class SessionService:
                 "idle_ends_at": uow.now + idle,
                 "expires_at": latest if new.ends_at is None else min(latest, new.ends_at),
                 "user_agent": (new.user_agent or "")[:MAX_USER_AGENT] or None,
+                "address": (new.address or "")[:MAX_ADDRESS] or None,
             },
         )
         return session_id

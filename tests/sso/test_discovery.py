@@ -1,5 +1,6 @@
 """`/sso/login`: from an address to its identity provider, by the domain alone; and our metadata."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,8 +8,10 @@ import pytest
 from lxml import etree
 from werkzeug.test import TestResponse
 
+from app import create_app
 from app.core.errors import TooManyRequestsError
 from app.core.rate_limit import SignInRate
+from app.settings import Settings
 from app.sso.domains import DomainService
 from tests.sso.test_connections import connect
 from tests.support.cast import Organization, in_organization, json_of
@@ -200,3 +203,21 @@ def test_our_metadata_names_our_urls_and_every_key_that_is_in_use(acme: Organiza
 @pytest.mark.parametrize("id_", ["conn_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e", "nothing"])
 def test_metadata_of_no_connection_is_not_found(acme: Organization, id_: str) -> None:
     assert acme.app.test_client().get(f"/sso/saml/{id_}/metadata").status_code == 404
+
+
+@pytest.mark.parametrize(("proxies", "last"), [(0, 429), (1, 200), (2, 429)])
+def test_only_as_many_proxies_as_stand_in_front_tell_where_a_sign_in_comes_from(
+    settings: Settings, proxies: int, last: int
+) -> None:
+    app = create_app(replace(settings, proxies=proxies, signin_per_minute=6))
+    client = app.test_client()
+    statuses = [
+        client.get(
+            f"/sso/login?email=ada{number}@nobody.example",
+            # The client itself has sent the first of these; the proxy that we know saw the last.
+            headers={"X-Forwarded-For": f"192.0.2.{number}, 198.51.100.7, 203.0.113.{number}"},
+        ).status_code
+        for number in range(7)
+    ]
+    app.extensions["usher"].database.dispose()
+    assert statuses == [200] * 6 + [last]
