@@ -62,3 +62,11 @@ def test_odd_values_are_no_fault_of_the_server(acme: Organization, text: str | b
         browser.set_cookie(cookie, value[:3_900])
     assert browser.get("/sso/session").status_code == 401
     assert browser.get(f"{door.path}/login").status_code == 303
+
+
+def test_an_address_that_a_proxy_made_up_keeps_nobody_out(acme: Organization) -> None:
+    door = sign_on(acme)
+    browser = door.browser()
+    browser.environ_base["REMOTE_ADDR"] = "unknown" * 100
+    door.sign_in(f"ada@{door.domain}", browser)
+    assert browser.get("/sso/session").status_code == 200
