@@ -14,6 +14,8 @@ WITHOUT_OBJECTS = {
     "/readyz",
     "/metrics",
     "/api/v1/openapi.json",
+    "/api/docs",
+    "/api/docs/<digest>.css",
     "/api/v1/organization",
     "/api/v1/seat_pool",
     "/scim/v2/ServiceProviderConfig",
