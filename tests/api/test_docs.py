@@ -1,4 +1,4 @@
-"""`/api/docs` shows the OpenAPI document to people: all of it, in a page that loads nothing from elsewhere."""
+"""`/api/docs` shows people the OpenAPI document: all of it, in a page that loads nothing from elsewhere."""
 
 import gzip
 from typing import Any
