@@ -3,6 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.api import routes_docs
 from app.api.routes import blueprint as api_blueprint
 from app.core import logs
 from app.scim import routes as scim
@@ -53,6 +54,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.register_blueprint(help_page.blueprint)
     app.register_blueprint(scim.blueprint)
     app.register_blueprint(api_blueprint)
+    app.register_blueprint(routes_docs.blueprint)
     app.register_blueprint(routes_login.blueprint)
     app.register_blueprint(routes_break_glass.blueprint)
     app.register_blueprint(routes_sign_in.blueprint)

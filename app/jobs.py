@@ -23,122 +23,56 @@ from app.sso.metadata_polls import MetadataPolls
 from app.sso.sessions import SessionService
 from app.worker import Job
 
-
-def _give_notices(services: Any) -> bool:
-    services.get(CredentialExpiry).give_notices()
-    return False
-
-
-def _warn_of_certificates(services: Any) -> bool:
-    services.get(IdpCertificates).give_notices()
-    return False
-
-
-def _end_sessions_from_before(services: Any) -> bool:
-    services.get(SessionService).revoke_from_before()
-    return False
-
-
-def _turn_due_seat_pool(services: Any) -> bool:
-    services.get(SeatPool).turn()
-    return False
-
-
-def _apply_due_mappings(services: Any) -> bool:
-    services.get(MappingService).apply_due()
-    return False
-
-
-JOBS = (
+JOBS: tuple[Job[Any], ...] = (
     # Rights that end come before everything else.
     Job(
         "group_mappings.due",
-        is_due=lambda services: services.get(MappingService).has_due(),
-        run=_apply_due_mappings,
+        MappingService,
+        is_due=MappingService.has_due,
+        run=MappingService.apply_due,
+        organizations=MappingService.organizations_with_due,
     ),
     Job(
         "sessions.enforcement",
-        is_due=lambda services: services.get(SessionService).has_from_before(),
-        run=_end_sessions_from_before,
+        SessionService,
+        is_due=SessionService.has_from_before,
+        run=SessionService.revoke_from_before,
     ),
-    Job(
-        "jobs.step",
-        is_due=lambda services: services.get(JobSteps).has_work(),
-        run=lambda services: services.get(JobSteps).step(),
-    ),
-    Job(
-        "seat_pool.turn",
-        is_due=lambda services: services.get(SeatPool).has_turned(),
-        run=_turn_due_seat_pool,
-    ),
+    Job("jobs.step", JobSteps, is_due=JobSteps.has_work, run=JobSteps.step),
+    Job("seat_pool.turn", SeatPool, is_due=SeatPool.has_turned, run=SeatPool.turn),
     Job(
         "audit.sequence",
-        is_due=lambda services: services.get(Sequencer).has_work(),
-        run=lambda services: services.get(Sequencer).step() == STEP,
+        Sequencer,
+        is_due=Sequencer.has_work,
+        run=lambda sequencer: sequencer.step() == STEP,
+        organizations=Sequencer.organizations_with_work,
     ),
     Job(
         "credential.expiry",
-        is_due=lambda services: services.get(CredentialExpiry).has_due(),
-        run=_give_notices,
+        CredentialExpiry,
+        is_due=CredentialExpiry.has_due,
+        run=CredentialExpiry.give_notices,
     ),
     Job(
         "certificate.expiry",
-        is_due=lambda services: services.get(IdpCertificates).has_due(),
-        run=_warn_of_certificates,
+        IdpCertificates,
+        is_due=IdpCertificates.has_due,
+        run=IdpCertificates.give_notices,
     ),
-    Job(
-        "metadata.polls",
-        is_due=lambda services: services.get(MetadataPolls).has_due(),
-        run=lambda services: services.get(MetadataPolls).run_due(),
-    ),
-    Job(
-        "domain.checks",
-        is_due=lambda services: services.get(DomainChecks).has_due(),
-        run=lambda services: services.get(DomainChecks).run_due(),
-    ),
-    Job(
-        "idempotency.purge",
-        is_due=lambda services: services.get(IdempotencyStore).has_old(),
-        run=lambda services: services.get(IdempotencyStore).purge(),
-    ),
-    Job(
-        "jit_seats.lapse",
-        is_due=lambda services: services.get(JitSeats).has_lapsed(),
-        run=lambda services: services.get(JitSeats).release_lapsed(),
-    ),
-    Job(
-        "sso.purge",
-        is_due=lambda services: services.get(Leftovers).has_old(),
-        run=lambda services: services.get(Leftovers).purge(),
-    ),
-    Job(
-        "reservations.expire",
-        is_due=lambda services: services.get(Reservations).has_expired(),
-        run=lambda services: services.get(Reservations).expire(),
-    ),
-    Job(
-        "scim_requests.purge",
-        is_due=lambda services: services.get(TraceStore).has_old(),
-        run=lambda services: services.get(TraceStore).purge(),
-    ),
-    Job(
-        "reconciliation",
-        is_due=lambda services: services.get(Reconciliation).is_due(),
-        run=lambda services: services.get(Reconciliation).step(),
-    ),
-    Job(
-        "spend.roll_up",
-        is_due=lambda services: services.get(RollUps).has_work(),
-        run=lambda services: services.get(RollUps).step() == ROLL_UP,
-    ),
-    Job(
-        "billing.look",
-        is_due=lambda services: services.get(Billing).is_due(),
-        run=lambda services: services.get(Billing).look(),
-    ),
+    Job("metadata.polls", MetadataPolls, is_due=MetadataPolls.has_due, run=MetadataPolls.run_due),
+    Job("domain.checks", DomainChecks, is_due=DomainChecks.has_due, run=DomainChecks.run_due),
+    Job("idempotency.purge", IdempotencyStore, is_due=IdempotencyStore.has_old, run=IdempotencyStore.purge),
+    Job("jit_seats.lapse", JitSeats, is_due=JitSeats.has_lapsed, run=JitSeats.release_lapsed),
+    Job("sso.purge", Leftovers, is_due=Leftovers.has_old, run=Leftovers.purge),
+    Job("reservations.expire", Reservations, is_due=Reservations.has_expired, run=Reservations.expire),
+    Job("scim_requests.purge", TraceStore, is_due=TraceStore.has_old, run=TraceStore.purge),
+    Job("reconciliation", Reconciliation, is_due=Reconciliation.is_due, run=Reconciliation.step),
+    Job("spend.roll_up", RollUps, is_due=RollUps.has_work, run=lambda rolls: rolls.step() == ROLL_UP),
+    Job("billing.look", Billing, is_due=Billing.is_due, run=Billing.look),
     Job(
         "usage_events.match",
-        is_due=lambda services: services.get(UsageEvents).has_match(),
-        run=lambda services: services.get(UsageEvents).match() == BATCH,
+        UsageEvents,
+        is_due=UsageEvents.has_match,
+        run=lambda events: events.match() == BATCH,
     ),
 )

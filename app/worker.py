@@ -1,14 +1,19 @@
 """Work that no request waits for: placing audit entries, delivering outbox messages, clearing up.
 
+A round asks once for all organizations where something cannot wait. Those are looked at, and of the others
+the next few: an organization where nothing happens costs little, and what is due there by time alone is
+found within a lap.
+
 Several workers may run at once, in any number of processes: what must be done once is leased in the
 database. It must not know what a message or a job means; `app.wiring` gives it both tables.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +26,10 @@ from app.core.readiness import Heartbeat
 from app.directory.organizations import OrganizationService
 
 REST_SECONDS = 0.5
+# So many organizations are looked at in each round, unless a lap would then have more than `LAP` rounds.
+A_FEW = 20
+LAP = 60
+T = TypeVar("T")
 
 
 class Begin(Protocol):
@@ -32,22 +41,25 @@ Delivery = Callable[[Any, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A step that is run for each organization in which `is_due` finds work.
+class Job(Generic[T]):
+    """A step of a service that is run for each organization in which `is_due` finds work.
 
-    `run` answers whether there is more to do at once.
+    `run` may answer that there is more to do at once. `organizations` tells in which organizations it is
+    due, where that cannot wait for their turn.
     """
 
     name: str
-    is_due: Callable[[Any], bool]
-    run: Callable[[Any], bool]
+    service: type[T]
+    is_due: Callable[[T], bool]
+    run: Callable[[T], bool | None]
+    organizations: Callable[[T], Sequence[str]] | None = None
 
 
 class Worker:
     def __init__(
         self,
         begin: Begin,
-        jobs: Sequence[Job],
+        jobs: Sequence[Job[Any]],
         deliveries: Mapping[str, Delivery],
         heartbeat: Heartbeat,
         *,
@@ -61,6 +73,9 @@ class Worker:
         self._on_dead = on_dead
         self._on_refused = on_refused
         self._stop = threading.Event()
+        self._rounds = 0
+        # Where the last look left something to do at once.
+        self._unfinished: set[str] = set()
 
     def start(self) -> threading.Thread:
         thread = threading.Thread(target=self.run, name="usher-worker", daemon=True)
@@ -84,30 +99,42 @@ class Worker:
                 self._stop.wait(REST_SECONDS)
 
     def round(self) -> bool:
-        """One turn through all organizations; answers whether more than one turn's work was there."""
+        """Serve the organizations whose turn it is; answers whether there was more than one turn's work."""
         with self._open(write=False) as services:
             org_ids = services.get(OrganizationService).ids()
-        has_more = [self.serve(org_id) for org_id in org_ids]
-        return any(has_more)
+            urgent = {*self._unfinished, *services.get(Outbox).organizations_with_work()}
+            for job in self._jobs:
+                if job.organizations is not None:
+                    urgent.update(job.organizations(services.get(job.service)))
+        urgent.update(self._next(org_ids))
+        self._unfinished = {org_id for org_id in org_ids if org_id in urgent and self.serve(org_id)}
+        return bool(self._unfinished)
+
+    def _next(self, org_ids: Sequence[str]) -> Sequence[str]:
+        """The next few of all; everybody in the first round, as nobody knows for how long none was."""
+        lap = min(LAP, math.ceil(len(org_ids) / A_FEW)) if self._rounds else 1
+        turn = self._rounds % max(1, lap)
+        self._rounds += 1
+        return org_ids[turn :: max(1, lap)]
 
     def serve(self, org_id: str) -> bool:
         """One organization's turn; answers whether more than one turn's work was there."""
         # Looking takes no write lock; on SQLite an idle worker holds up nobody.
         with self._open(write=False) as services:
             services.uow.enter(org_id)
-            due = [job for job in self._jobs if job.is_due(services)]
+            due = [job for job in self._jobs if job.is_due(services.get(job.service))]
             has_messages = services.get(Outbox).has_work()
         has_more = has_messages and self._deliver_due(org_id)
         for job in due:
             has_more |= self._run_job(org_id, job)
         return has_more
 
-    def _run_job(self, org_id: str, job: Job) -> bool:
+    def _run_job(self, org_id: str, job: Job[Any]) -> bool:
         """Run a step; one that is refused has changed nothing and must not stop what else is due."""
         try:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
-                has_more = job.run(services)
+                has_more = bool(job.run(services.get(job.service)))
                 services.commit()
         except UsherError as error:
             structlog.get_logger().error("worker.job_refused", job=job.name, org_id=org_id, exc_info=error)

@@ -28,6 +28,8 @@ class Endpoint:
     answer: Schema
     status: int
     body: Schema | None
+    # A body that would be understood, for whoever reads the description.
+    example: Mapping[str, Any] | None
     query: Schema | None
     # Request headers beside the usual ones, with what they are for.
     headers: Mapping[str, str]
@@ -76,6 +78,7 @@ class Endpoints:
         answer: Schema,
         status: int = 200,
         body: Schema | None = None,
+        example: Mapping[str, Any] | None = None,
         query: Schema | None = None,
         headers: Mapping[str, str] | None = None,
         other_media_type: str | None = None,
@@ -99,6 +102,7 @@ class Endpoints:
                     answer=answer,
                     status=status,
                     body=body,
+                    example=example,
                     query=query,
                     headers=headers or {},
                     other_media_type=other_media_type,

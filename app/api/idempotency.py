@@ -117,10 +117,9 @@ class IdempotencyStore:
     def has_old(self) -> bool:
         return self._uow.execute(_HAS_OLD, {"before": self._uow.now - KEPT}).first() is not None
 
-    def purge(self) -> bool:
+    def purge(self) -> None:
         """Forget what is older than `KEPT`, all at once; a repeated request is then a new one."""
         self._uow.execute(_PURGE, {"before": self._uow.now - KEPT})
-        return False
 
 
 def _seal(text: str, token: str, nonce: str) -> str:

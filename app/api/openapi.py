@@ -17,6 +17,25 @@ ROOT = "/api/v1"
 VERSION = "1"
 _PARAMETER = re.compile(r"<(\w+)>")
 _JSON = "application/json"
+_CREDENTIALS = ("bearer", "api_key", "session")
+# The part of a description that is short enough for a list of operations.
+_SUMMARY = re.compile(r"[^.;:]+(?:[.;:]\S[^.;:]*)*")
+# CommonMark, as OpenAPI has it.
+_CONVENTIONS = """\
+Administration of seats, roles, limits and audit.
+
+* **Ids** are a prefix and a UUID, such as `user_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e`. An id of another
+  organization is 404, as is one that never was.
+* **Times** are RFC 3339 in UTC. **Money** is a decimal string in US dollars, such as `"12.50"`, with up to
+  nine places, in fields that end in `_usd`.
+* **Lists** answer `data`, `has_more` and `next_cursor`, which goes on as `cursor`. `limit` is 20 unless said
+  otherwise, and at most 1,000.
+* **Requests** with unknown fields are refused; answers may gain fields, so read over those you do not know.
+* **Refusals** are `application/problem+json` (RFC 9457). Decide by `code`, which never changes; `detail` says
+  how to mend it; quote `request_id` to whoever runs the server.
+* **Retries**: a `POST` with an `Idempotency-Key` answers the same body the same for 24 hours; another body
+  under the same key is 409 `idempotency_mismatch`. After a 429 or 503, wait as `Retry-After` says.
+"""
 
 
 class Problem(Answer):
@@ -36,13 +55,23 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         title="Usher",
         version=VERSION,
         openapi_version="3.1.0",
-        info={"description": "Administration of seats, roles, limits and audit."},
+        info={"description": _CONVENTIONS},
         plugins=[MarshmallowPlugin(schema_name_resolver=_name_of)],
         servers=[{"url": "/"}],
-        security=[{"bearer": []}, {"api_key": []}, {"session": []}],
     )
-    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    spec.components.security_scheme("api_key", {"type": "apiKey", "in": "header", "name": "x-api-key"})
+    spec.components.security_scheme(
+        "bearer",
+        {"type": "http", "scheme": "bearer", "description": "An API key with the scope of the operation."},
+    )
+    spec.components.security_scheme(
+        "api_key",
+        {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "The same API key, where a proxy keeps `Authorization` for itself.",
+        },
+    )
     spec.components.security_scheme(
         "session",
         {
@@ -50,7 +79,7 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "in": "cookie",
             "name": "__Host-usher_session",
             "description": "A signed-in person, whose role says the scopes. A write comes from a page of "
-            "this server, or with the session's token in X-CSRF-Token.",
+            "this server, or with the session's token in `X-CSRF-Token`.",
         },
     )
     spec.components.schema("Problem", schema=Problem)
@@ -69,19 +98,22 @@ def _name_of(schema: type[Schema] | Schema | str) -> str:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    summary = " ".join((endpoint.view.__doc__ or "").split())
+    text = " ".join((endpoint.view.__doc__ or "").split())
+    summary = _SUMMARY.match(text)
     scope = "No key needed." if endpoint.scope is None else f"Scope: `{endpoint.scope}`."
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
-        "description": f"{summary} {scope}",
+        "summary": summary.group() if summary else endpoint.name,
+        "description": f"{text} {scope}",
         "parameters": _parameters(endpoint),
         "responses": _responses(endpoint),
+        # What such a credential must hold stands in its list.
+        "security": [{name: [endpoint.scope]} for name in _CREDENTIALS if endpoint.scope is not None],
     }
-    if endpoint.scope is None:
-        operation["security"] = []
     if endpoint.body is not None:
-        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": endpoint.body}}}
+        content = {"schema": endpoint.body, "example": endpoint.example}
+        operation["requestBody"] = {"required": True, "content": {_JSON: content}}
     return operation
 
 

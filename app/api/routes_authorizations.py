@@ -28,6 +28,12 @@ authorizations = Endpoints("Authorizations")
     "/authorizations",
     scope=scopes.SPEND_AUTHORIZE,
     body=NewAuthorization(),
+    example={
+        "user": {"user_name": "ada@example.com"},
+        "surface": "code",
+        "model": "claude-opus-5-5",
+        "estimate": {"input_tokens": 12000, "output_tokens": 4000},
+    },
     answer=GrantedAuthorization(),
     status=201,
     refusals={"402": "A hard limit is reached; `scope`, `window` and `resets_at` name it."},
@@ -59,6 +65,7 @@ def get_authorization(authorization_id: str) -> Row:
     "/authorizations/<authorization_id>/settle",
     scope=scopes.SPEND_AUTHORIZE,
     body=Settlement(),
+    example={"usage": {"input_tokens": 11874, "output_tokens": 3120, "cache_read_input_tokens": 9000}},
     answer=AuthorizationSchema(),
 )
 def settle_authorization(authorization_id: str, body: Cost) -> Row:

@@ -92,6 +92,7 @@ def list_contracts(query: Query) -> dict[str, Any]:
     "/billing/contracts",
     scope=scopes.ADMIN,
     body=NewContract(),
+    example={"name": "Year 2027", "starts_on": "2027-01-01", "ends_on": "2027-12-31", "cap_usd": "120000"},
     answer=ContractSchema(),
     status=201,
 )

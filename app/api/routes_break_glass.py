@@ -32,6 +32,7 @@ def list_break_glass(query: Query) -> dict[str, Any]:
     "/break_glass_codes",
     scope=scopes.ADMIN,
     body=NewBreakGlassCodes(),
+    example={"user_id": "user_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e"},
     answer=BreakGlassCodes(),
     status=201,
 )

@@ -40,6 +40,7 @@ def list_connections(query: Query) -> dict[str, Any]:
     "/connections",
     scope=scopes.SSO_WRITE,
     body=NewConnection(),
+    example={"name": "Okta", "protocol": "saml", "metadata_url": "https://idp.example.com/metadata"},
     answer=ConnectionSchema(),
     status=201,
 )
@@ -64,6 +65,7 @@ def get_connection(connection_id: str) -> dict[str, Any]:
     "/connections/<connection_id>",
     scope=scopes.SSO_WRITE,
     body=ConnectionChanges(),
+    example={"mode": "enforced"},
     answer=ConnectionSchema(),
 )
 def change_connection(connection_id: str, body: dict[str, Any]) -> dict[str, Any]:

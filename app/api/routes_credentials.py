@@ -39,6 +39,7 @@ def list_scim_tokens(query: Query) -> dict[str, Any]:
     "/scim_tokens",
     scope=scopes.ADMIN,
     body=NewScimToken(),
+    example={"name": "Okta provisioning", "expires_in_days": 365},
     answer=ScimTokenWithSecret(),
     status=201,
 )
@@ -55,6 +56,7 @@ def create_scim_token(body: dict[str, Any]) -> dict[str, Any]:
     "/scim_tokens/<scim_token_id>",
     scope=scopes.ADMIN,
     body=ScimTokenChanges(),
+    example={"tolerances": "auto"},
     answer=ScimTokenSchema(),
 )
 def change_scim_token(scim_token_id: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +91,13 @@ def list_api_keys(query: Query) -> dict[str, Any]:
 
 
 @credentials.endpoint(
-    "POST", "/api_keys", scope=scopes.ADMIN, body=NewApiKey(), answer=ApiKeyWithSecret(), status=201
+    "POST",
+    "/api_keys",
+    scope=scopes.ADMIN,
+    body=NewApiKey(),
+    example={"name": "LiteLLM gateway", "scopes": ["spend:authorize"]},
+    answer=ApiKeyWithSecret(),
+    status=201,
 )
 def create_api_key(body: dict[str, Any]) -> dict[str, Any]:
     """Create an API key."""

@@ -27,7 +27,13 @@ def list_domains(query: Query) -> dict[str, Any]:
 
 
 @domains.endpoint(
-    "POST", "/domains", scope=scopes.SSO_WRITE, body=NewDomain(), answer=DomainSchema(), status=201
+    "POST",
+    "/domains",
+    scope=scopes.SSO_WRITE,
+    body=NewDomain(),
+    example={"name": "example.com"},
+    answer=DomainSchema(),
+    status=201,
 )
 def claim_domain(body: dict[str, Any]) -> dict[str, Any]:
     """Claim a domain; publish its record to prove control."""
@@ -41,7 +47,12 @@ def get_domain(domain_id: str) -> dict[str, Any]:
 
 
 @domains.endpoint(
-    "PATCH", "/domains/<domain_id>", scope=scopes.SSO_WRITE, body=DomainChanges(), answer=DomainSchema()
+    "PATCH",
+    "/domains/<domain_id>",
+    scope=scopes.SSO_WRITE,
+    body=DomainChanges(),
+    example={"connection_id": "conn_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e"},
+    answer=DomainSchema(),
 )
 def change_domain(domain_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Choose the connection that sign-in takes for this domain."""

@@ -45,6 +45,12 @@ def list_limit_increases(query: Query) -> dict[str, Any]:
     "/limit_increases",
     scope=scopes.GOVERNANCE_WRITE,
     body=NewLimitIncrease(),
+    example={
+        "user_id": "user_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+        "window": "monthly",
+        "amount_usd": "80",
+        "reason": "Migration of the billing service",
+    },
     answer=LimitIncreaseSchema(),
     status=201,
 )
@@ -72,6 +78,7 @@ def get_limit_increase(limit_increase_id: str) -> dict[str, Any]:
     "/limit_increases/<limit_increase_id>/approve",
     scope=scopes.GOVERNANCE_WRITE,
     body=LimitIncreaseApproval(),
+    example={"expires_at": "2027-01-31T23:00:00Z"},
     answer=LimitIncreaseSchema(),
 )
 def approve_limit_increase(limit_increase_id: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +97,7 @@ def approve_limit_increase(limit_increase_id: str, body: dict[str, Any]) -> dict
     "/limit_increases/<limit_increase_id>/deny",
     scope=scopes.GOVERNANCE_WRITE,
     body=LimitIncreaseDenial(),
+    example={"note": "Ask again after the quarter"},
     answer=LimitIncreaseSchema(),
 )
 def deny_limit_increase(limit_increase_id: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def list_spend_limits(query: Query) -> dict[str, Any]:
     "/spend_limits",
     scope=scopes.GOVERNANCE_WRITE,
     body=NewSpendLimit(),
+    example={
+        "scope": {"type": "user", "id": "user_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e"},
+        "window": "monthly",
+        "amount_usd": "50",
+    },
     answer=SpendLimitSchema(),
     status=201,
 )

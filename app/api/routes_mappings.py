@@ -47,6 +47,10 @@ def list_group_mappings() -> Reply:
     "/group_mappings",
     scope=scopes.GOVERNANCE_WRITE,
     body=NewGroupMapping(),
+    example={
+        "group_id": "group_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+        "role_id": "role_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+    },
     answer=GroupMappingSchema(),
     status=201,
 )
@@ -62,6 +66,14 @@ def append_group_mapping(body: NewMapping) -> dict[str, Any]:
     "/group_mappings",
     scope=scopes.GOVERNANCE_WRITE,
     body=NewGroupMappingOrder(),
+    example={
+        "data": [
+            {
+                "group_id": "group_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+                "role_id": "role_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+            }
+        ]
+    },
     answer=GroupMappingList(),
     headers={"If-Match": "The version that the new order was made from, as GET gave it."},
 )

@@ -19,7 +19,12 @@ def get_organization() -> Row:
 
 
 @organization.endpoint(
-    "PATCH", "/organization", scope=scopes.ADMIN, body=OrganizationChanges(), answer=OrganizationSchema()
+    "PATCH",
+    "/organization",
+    scope=scopes.ADMIN,
+    body=OrganizationChanges(),
+    example={"zone": "Europe/Berlin", "end_sessions_on_group_loss": True},
+    answer=OrganizationSchema(),
 )
 def change_organization(body: dict[str, Any]) -> Row:
     """Change what the organization decides; a new `rights_mode` or `ceiling` holds for everybody at once."""

@@ -35,6 +35,14 @@ VERSIONS = "group_mappings/versions"
     "/group_mappings/plan",
     scope=scopes.GOVERNANCE_READ,
     body=NewGroupMappingOrder(),
+    example={
+        "data": [
+            {
+                "group_id": "group_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+                "role_id": "role_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+            }
+        ]
+    },
     query=PageQuery(),
     answer=MappingPlan(),
     writes=False,
@@ -62,6 +70,15 @@ def plan_group_mappings(body: dict[str, Any], query: Query) -> dict[str, Any]:
     "/group_mappings/apply",
     scope=scopes.GOVERNANCE_WRITE,
     body=PlannedOrder(),
+    example={
+        "plan_hash": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "data": [
+            {
+                "group_id": "group_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+                "role_id": "role_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+            }
+        ],
+    },
     answer=GroupMappingList(),
     accepted=JobSchema(),
 )
@@ -97,6 +114,7 @@ def list_group_mapping_versions(query: Query) -> dict[str, Any]:
     "/group_mappings/revert",
     scope=scopes.GOVERNANCE_WRITE,
     body=EarlierVersion(),
+    example={"version": 3},
     answer=GroupMappingList(),
     accepted=JobSchema(),
 )

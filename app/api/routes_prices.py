@@ -27,7 +27,22 @@ def list_prices(query: Query) -> dict[str, Any]:
     )
 
 
-@prices.endpoint("POST", "/prices", scope=scopes.ADMIN, body=NewPrice(), answer=PriceSchema(), status=201)
+@prices.endpoint(
+    "POST",
+    "/prices",
+    scope=scopes.ADMIN,
+    body=NewPrice(),
+    example={
+        "model": "claude-opus-5-5",
+        "input_per_million_usd": "5",
+        "output_per_million_usd": "25",
+        "cache_read_per_million_usd": "0.50",
+        "cache_write_5m_per_million_usd": "6.25",
+        "cache_write_1h_per_million_usd": "10",
+    },
+    answer=PriceSchema(),
+    status=201,
+)
 def add_price(body: dict[str, Any]) -> dict[str, Any]:
     """Add a price from now or later on; what was spent before it keeps its own."""
     return show_price(service(PriceBook).add(body))

@@ -26,7 +26,17 @@ def list_roles(query: Query) -> dict[str, Any]:
 
 
 @roles.endpoint(
-    "POST", "/roles", scope=scopes.GOVERNANCE_WRITE, body=NewRole(), answer=RoleSchema(), status=201
+    "POST",
+    "/roles",
+    scope=scopes.GOVERNANCE_WRITE,
+    body=NewRole(),
+    example={
+        "name": "Engineer",
+        "surfaces": ["code", "chat"],
+        "spend_limits": [{"window": "monthly", "amount_usd": "200"}],
+    },
+    answer=RoleSchema(),
+    status=201,
 )
 def create_role(body: dict[str, Any]) -> dict[str, Any]:
     """Create a role."""
@@ -40,7 +50,12 @@ def get_role(role_id: str) -> dict[str, Any]:
 
 
 @roles.endpoint(
-    "PATCH", "/roles/<role_id>", scope=scopes.GOVERNANCE_WRITE, body=RoleChanges(), answer=RoleSchema()
+    "PATCH",
+    "/roles/<role_id>",
+    scope=scopes.GOVERNANCE_WRITE,
+    body=RoleChanges(),
+    example={"surfaces": ["code", "chat", "cowork"]},
+    answer=RoleSchema(),
 )
 def change_role(role_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Change a role, and with it the rights of everybody who holds it."""

@@ -56,7 +56,17 @@ def list_seats(query: Query) -> dict[str, Any]:
 
 
 @seats.endpoint(
-    "POST", "/seats", scope=scopes.GOVERNANCE_WRITE, body=NewSeat(), answer=SeatSchema(), status=201
+    "POST",
+    "/seats",
+    scope=scopes.GOVERNANCE_WRITE,
+    body=NewSeat(),
+    example={
+        "user_id": "user_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+        "role_id": "role_0190a5d2-7b5c-7cc0-8a36-0f6b2f0c1d3e",
+        "reason": "On loan to the data team until June",
+    },
+    answer=SeatSchema(),
+    status=201,
 )
 def give_seat(body: dict[str, Any]) -> dict[str, Any]:
     """Give a seat by hand: it is assigned, or waits for a place in the pool."""
@@ -70,7 +80,12 @@ def get_seat(user_id: str) -> dict[str, Any]:
 
 
 @seats.endpoint(
-    "PATCH", "/seats/<user_id>", scope=scopes.GOVERNANCE_WRITE, body=SeatChanges(), answer=SeatSchema()
+    "PATCH",
+    "/seats/<user_id>",
+    scope=scopes.GOVERNANCE_WRITE,
+    body=SeatChanges(),
+    example={"suspended": True, "reason": "On leave"},
+    answer=SeatSchema(),
 )
 def change_seat(user_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """Suspend or resume a seat, which keeps its place in the pool; a suspension outlives the seat."""
@@ -96,7 +111,12 @@ def get_seat_pool() -> dict[str, Any]:
 
 
 @seats.endpoint(
-    "PUT", "/seat_pool", scope=scopes.GOVERNANCE_WRITE, body=SeatPoolSize(), answer=SeatPoolSchema()
+    "PUT",
+    "/seat_pool",
+    scope=scopes.GOVERNANCE_WRITE,
+    body=SeatPoolSize(),
+    example={"quantity": 150},
+    answer=SeatPoolSchema(),
 )
 def resize_seat_pool(body: dict[str, Any]) -> dict[str, Any]:
     """Set how many seats there are from now on, or by contracts; new places go to who waits."""

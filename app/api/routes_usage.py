@@ -23,7 +23,23 @@ usage_events = Endpoints("Usage events")
 
 
 @usage_events.endpoint(
-    "POST", "/usage_events", scope=scopes.USAGE_WRITE, body=NewUsageEvents(), answer=UsageEventResults()
+    "POST",
+    "/usage_events",
+    scope=scopes.USAGE_WRITE,
+    body=NewUsageEvents(),
+    example={
+        "events": [
+            {
+                "id": "batch-7-000001",
+                "user": {"user_name": "ada@example.com"},
+                "surface": "chat",
+                "model": "claude-opus-5-5",
+                "occurred_at": "2026-11-30T09:15:00Z",
+                "usage": {"input_tokens": 850, "output_tokens": 310},
+            }
+        ]
+    },
+    answer=UsageEventResults(),
 )
 def report_usage_events(body: dict[str, Any]) -> dict[str, Any]:
     """Report up to 1,000 events; each has its own result, and an id counts once for ever."""

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from app.audit.models import outbox_messages
 from app.core.connection import Row
 from app.core.sql import is_one_of
-from app.core.tenancy import ORG_ID
+from app.core.tenancy import ORG_ID, everywhere
 from app.core.unit_of_work import UnitOfWork
 
 LEASE = timedelta(seconds=60)
@@ -34,6 +34,7 @@ _due = (
     .limit(CLAIM)
 )
 _HAS_DUE = _due.limit(1)
+_HAS_DUE_EVERYWHERE = everywhere(_HAS_DUE)
 _CLAIM = (
     update(outbox_messages)
     .where(
@@ -80,6 +81,9 @@ class Outbox:
 
     def has_work(self) -> bool:
         return self._uow.execute(_HAS_DUE, {"moment": self._uow.now}).first() is not None
+
+    def organizations_with_work(self) -> list[str]:
+        return self._uow.execute_unscoped(_HAS_DUE_EVERYWHERE, {"moment": self._uow.now}).scalars()
 
     def claim(self) -> Sequence[Row]:
         """Lease the messages that are due; nobody else gets them until the lease ends."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.models import audit_events, audit_heads
-from app.core.tenancy import ORG_ID
+from app.core.tenancy import ORG_ID, everywhere
 from app.core.unit_of_work import UnitOfWork
 
 STEP = 5_000
@@ -18,6 +18,7 @@ _UNSEQUENCED = (
     .where(audit_events.c.org_id == ORG_ID, audit_events.c.position.is_(None))
     .limit(1)
 )
+_UNSEQUENCED_EVERYWHERE = everywhere(_UNSEQUENCED)
 _OPEN_HEAD = upsert(audit_heads).values(next_position=1).on_conflict_do_nothing()
 _HEAD = (
     select(audit_heads.c.next_position)
@@ -49,6 +50,9 @@ class Sequencer:
 
     def has_work(self) -> bool:
         return self._uow.execute(_UNSEQUENCED).first() is not None
+
+    def organizations_with_work(self) -> list[str]:
+        return self._uow.execute_unscoped(_UNSEQUENCED_EVERYWHERE).scalars()
 
     def step(self) -> int:
         """Place up to `STEP` entries and answer how many; none while somebody else is at it."""

@@ -9,12 +9,27 @@ runs unfenced. The second wall is PostgreSQL's row-level security, keyed on the 
 
 from collections.abc import Iterator
 from typing import Any
+from typing import cast as typed
 
-from sqlalchemy import Alias, Delete, Executable, Insert, Join, Select, String, Table, Text, Update, bindparam
+from sqlalchemy import (
+    Alias,
+    Delete,
+    Executable,
+    Insert,
+    Join,
+    Select,
+    String,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    select,
+)
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.sql import operators
+from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, Grouping
 from sqlalchemy.sql.functions import FunctionElement
@@ -46,6 +61,8 @@ lookups = Table(
     SqlColumn("org_id", Id, nullable=False, index=True),
     SqlColumn("object_id", Id, nullable=False),
 )
+# The kind of look-up that every organization has one of.
+ORGANIZATION = "organization_slug"
 
 
 class enter_organization(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -89,6 +106,28 @@ def check_fence(statement: Executable) -> None:
     loose = sorted(str(table) for table in tables - _reachable(ORG_ID, tied))
     if loose:
         raise UnfencedStatementError(f"Not pinned to an organization: {', '.join(loose)}.")
+
+
+def everywhere(question: Select[Any]) -> Select[Any]:
+    """The organizations in which a fenced question for one column has an answer, for `execute_unscoped`.
+
+    Each is entered before its own rows are looked at, so both walls stand. On PostgreSQL that order is
+    sure: what changes something (`set_config`) is not moved out of a subquery, and a scalar subquery that
+    hangs on its row is asked for each row.
+    """
+    check_fence(question)
+    entered = (
+        select(cast(enter_organization(lookups.c.org_id), Id).label("org_id"))
+        .where(lookups.c.kind == ORGANIZATION)
+        .subquery("entered")
+    )
+
+    def pin(element: Any, **_: Any) -> Any:
+        is_pin = isinstance(element, BindParameter) and element.key == ORG_ID.key
+        return entered.c.org_id if is_pin else None
+
+    asked = typed("Select[Any]", visitors.replacement_traverse(question.limit(1), {}, pin))
+    return select(entered.c.org_id).where(asked.scalar_subquery().is_not(None))
 
 
 def check_unscoped(statement: Executable) -> None:

@@ -8,18 +8,16 @@ from sqlalchemy import bindparam, insert, select, update
 from app.core.connection import Row
 from app.core.errors import ConflictError, NotFoundError
 from app.core.money import NANOUSD_PER_USD
-from app.core.tenancy import ORG_ID, lookups
+from app.core.tenancy import ORG_ID, ORGANIZATION, lookups
 from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.directory.events import OrganizationCreated, OrganizationUpdated
 from app.directory.models import organizations
 
-SLUG_LOOKUP = "organization_slug"
-
 _BY_SLUG = select(lookups.c.org_id).where(
-    lookups.c.kind == SLUG_LOOKUP, lookups.c.key_hash == bindparam("key_hash")
+    lookups.c.kind == ORGANIZATION, lookups.c.key_hash == bindparam("key_hash")
 )
-_ALL = select(lookups.c.org_id).where(lookups.c.kind == SLUG_LOOKUP).order_by(lookups.c.org_id)
+_ALL = select(lookups.c.org_id).where(lookups.c.kind == ORGANIZATION).order_by(lookups.c.org_id)
 _INSERT_LOOKUP = insert(lookups)
 _INSERT = insert(organizations)
 _CURRENT = select(organizations).where(organizations.c.org_id == ORG_ID)
@@ -56,7 +54,7 @@ class OrganizationService:
         org_id = uow.ids.new()
         uow.execute_unscoped(
             _INSERT_LOOKUP,
-            {"kind": SLUG_LOOKUP, "key_hash": hash_token(slug), "org_id": org_id, "object_id": org_id},
+            {"kind": ORGANIZATION, "key_hash": hash_token(slug), "org_id": org_id, "object_id": org_id},
         )
         uow.enter(org_id)
         values = {"slug": slug, "name": name, "mapping_version": 1, "created_at": uow.now}

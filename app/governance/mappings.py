@@ -30,6 +30,7 @@ from app.governance.policy import (
     lock_groups,
     lock_mappings,
     lock_roles,
+    organizations_with_due,
 )
 from app.governance.resolver import GroupMapping
 
@@ -159,6 +160,9 @@ class MappingService:
     def has_due(self) -> bool:
         """Whether the time of a mapping has come or gone, and nobody has decided about its people since."""
         return bool(due_group_ids(self._uow))
+
+    def organizations_with_due(self) -> list[str]:
+        return organizations_with_due(self._uow)
 
     def apply_due(self) -> None:
         """Decide about the members of all mappings whose time has come or gone."""

@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, or_, select
 from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.sql import is_one_of
-from app.core.tenancy import ORG_ID
+from app.core.tenancy import ORG_ID, everywhere
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, memberships, organizations, roles
 from app.governance.models import group_mappings
@@ -56,6 +56,7 @@ IS_DUE = or_(
     ),
 )
 _DUE = select(group_mappings.c.group_id).where(group_mappings.c.org_id == ORG_ID, IS_DUE)
+_DUE_EVERYWHERE = everywhere(_DUE)
 _LOCK_MAPPINGS = select(organizations.c.org_id).where(organizations.c.org_id == ORG_ID).with_for_update()
 _IS_MAPPED = (
     select(group_mappings.c.id)
@@ -130,6 +131,11 @@ def jit_seats_since(uow: UnitOfWork) -> datetime:
 def due_group_ids(uow: UnitOfWork) -> set[str]:
     """The groups of mappings whose time has come or gone since their people were last decided about."""
     return set(uow.execute(_DUE, {"now": uow.now}).scalars())
+
+
+def organizations_with_due(uow: UnitOfWork) -> list[str]:
+    """Where there is such a group."""
+    return uow.execute_unscoped(_DUE_EVERYWHERE, {"now": uow.now}).scalars()
 
 
 def lock_mappings(uow: UnitOfWork) -> None:

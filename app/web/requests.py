@@ -16,11 +16,13 @@ MAX_BODY_BYTES = 1_048_576
 MAX_GROUP_BODY_BYTES = 8 * MAX_BODY_BYTES
 _SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
 )
 # Of every answer that does not bring its own.
-_POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+_DEFAULTS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _SURFACES = ("scim", "api", "sso", "console")
@@ -58,9 +60,9 @@ def _finish(response: Response) -> Response:
     answered, lasting = _counters(_surface(path[1:].partition("/")[0]), method, status)
     answered.inc()
     lasting.observe(seconds)
-    policy = () if _POLICY[0] in response.headers else (_POLICY,)
+    defaults = [default for default in _DEFAULTS if default[0] not in response.headers]
     response.headers.extend(
-        [("X-Request-Id", current.request_id), *_SAFE_HEADERS, *policy, *current.headers.items()]
+        [("X-Request-Id", current.request_id), *_SAFE_HEADERS, *defaults, *current.headers.items()]
     )
     _log.info(
         "request",

@@ -106,11 +106,6 @@ def furnished(acme: Office) -> Office:
     return furnish(acme)
 
 
-@pytest.fixture
-def furnished_globex(globex: Office) -> Office:
-    return furnish(globex)
-
-
 @pytest.fixture(scope="session")
 def described(app: Flask) -> Any:
     """The OpenAPI document as a maker of requests; the keys are the test's own, a made-up one is 401."""

@@ -149,3 +149,19 @@ def test_time_and_randomness_are_read_in_one_place() -> None:
         if re.search(r"datetime\.now\(|time\.time\(|utcnow\(|date\.today\(", path.read_text())
     }
     assert readers == {"app.core.clock"}
+
+
+def test_decisions_are_numbered_one_after_the_other() -> None:
+    decisions = sorted((ROOT / "docs/adr").iterdir())
+    numbers = [int(path.name.partition("-")[0]) for path in decisions]
+    assert numbers == list(range(1, len(decisions) + 1))
+    headed = [path.read_text().partition(" ")[2].partition(".")[0] for path in decisions]
+    assert headed == [str(number) for number in numbers]
+
+
+def test_every_decision_that_is_referred_to_is_there() -> None:
+    decisions = len(list((ROOT / "docs/adr").iterdir()))
+    pages = [*(ROOT / "docs").rglob("*.md"), *modules()]
+    cited = {int(number) for path in pages for number in re.findall(r"\bADR ([0-9]+)", path.read_text())}
+    assert cited
+    assert max(cited) <= decisions

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Executable, and_, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.core.tenancy import ORG_ID, UnfencedStatementError, check_fence
+from app.core.tenancy import ORG_ID, UnfencedStatementError, check_fence, check_unscoped, everywhere
 from app.directory.models import groups, memberships, users
 
 other = users.alias("other")
@@ -54,3 +54,11 @@ def test_a_statement_tied_to_one_organization_passes(statement: Executable) -> N
 def test_a_statement_that_could_see_another_organization_is_refused(statement: Executable) -> None:
     with pytest.raises(UnfencedStatementError):
         check_fence(statement)
+
+
+def test_a_question_to_every_organization_is_fenced_and_enters_each() -> None:
+    with pytest.raises(UnfencedStatementError):
+        everywhere(select(users.c.id).where(users.c.active))
+    asked = everywhere(select(users.c.id).where(pinned))
+    check_unscoped(asked)
+    assert ORG_ID.key not in asked.compile().params

@@ -1,5 +1,8 @@
 """P5: every route, asked by one organization about another's objects, answers as if there were none."""
 
+import json
+from collections.abc import Mapping
+
 import pytest
 from flask import Flask
 
@@ -14,6 +17,8 @@ WITHOUT_OBJECTS = {
     "/readyz",
     "/metrics",
     "/api/v1/openapi.json",
+    "/api/docs",
+    "/api/docs/<digest>.css",
     "/api/v1/organization",
     "/api/v1/seat_pool",
     "/scim/v2/ServiceProviderConfig",
@@ -42,6 +47,10 @@ BODIES = {
     ("POST", "/api/v1/authorizations/<authorization_id>/settle"): {"cost_usd": "1"},
     ("PATCH", "/api/v1/seats/<user_id>"): {"suspended": True, "reason": "taken over"},
 }
+
+
+LIMIT = {"window": "daily", "amount_usd": "1"}
+CALL = {"surface": "code", "model": "claude-opus-5-5", "max_cost_usd": "1"}
 
 
 class Victim:
@@ -199,6 +208,86 @@ def test_a_member_or_mapping_cannot_name_another_organizations_object(
     assert globex.api.post("/group_mappings", mapping).status_code == 404
     mapping = {"group_id": edge_id("group", group_id), "role_id": victim.role_id}
     assert globex.api.post("/group_mappings", mapping).status_code == 404
+
+
+# What a body or a query may name besides its path; `{…}` is the victim's, `<…>` the asker's own.
+FOREIGN_IN_BODIES = [
+    ("POST", "/seats", {"user_id": "{user_id}", "role_id": "<role_id>"}),
+    ("POST", "/seats", {"user_id": "<user_id>", "role_id": "{role_id}"}),
+    ("PUT", "/group_mappings", {"data": [{"group_id": "{group_id}", "role_id": "<role_id>"}]}),
+    ("POST", "/group_mappings/plan", {"data": [{"group_id": "{group_id}", "role_id": "<role_id>"}]}),
+    ("POST", "/spend_limits", {"scope": {"type": "user", "id": "{user_id}"}, **LIMIT}),
+    ("POST", "/spend_limits", {"scope": {"type": "group", "id": "{group_id}"}, **LIMIT}),
+    ("POST", "/limit_increases", {"user_id": "{user_id}", **LIMIT}),
+    ("POST", "/authorizations", {"user": {"id": "{user_id}"}, **CALL}),
+    ("POST", "/authorizations", {"user": {"user_name": "victim@example.com"}, **CALL}),
+    ("POST", "/break_glass_codes", {"user_id": "{user_id}"}),
+    ("PATCH", "/domains/<domain_id>", {"connection_id": "{connection_id}"}),
+]
+FOREIGN_IN_QUERIES = [
+    "/users?group_id={group_id}",
+    "/spend_limits?user_id={user_id}",
+    "/spend_limits?group_id={group_id}",
+    "/spend_limits/effective?user_id={user_id}",
+    "/limit_increases?user_id={user_id}",
+    "/sessions?user_id={user_id}",
+    "/scim_requests?user_id={user_id}",
+    "/scim_requests?group_id={group_id}",
+    "/audit/events?target_id={user_id}",
+    "/audit/events?actor_id={key_id}",
+]
+
+
+@pytest.fixture
+def own_ids(globex: Organization) -> dict[str, str]:
+    return {
+        "user_id": edge_id("user", globex.scim.create_user()),
+        "role_id": globex.role_id("member"),
+        "domain_id": json_of(globex.api.post("/domains", {"name": f"{globex.slug}.example.com"}))["id"],
+    }
+
+
+def filled(value: object, theirs: Mapping[str, str], own: Mapping[str, str]) -> object:
+    """The value with the ids that it stands for."""
+    text = json.dumps(value)
+    for opening, closing, ids in (("{", "}", theirs), ("<", ">", own)):
+        for name, id_ in ids.items():
+            text = text.replace(f'"{opening}{name}{closing}"', f'"{id_}"')
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("request_", FOREIGN_IN_BODIES, ids=lambda request_: request_[1])
+def test_no_body_can_name_another_organizations_object(
+    victim: Victim, globex: Organization, own_ids: dict[str, str], request_: tuple[str, str, object]
+) -> None:
+    method, path, body = request_
+    before = victim.snapshot()
+    for name, id_ in own_ids.items():
+        path = path.replace(f"<{name}>", id_)
+    version = globex.api.get("/group_mappings").headers["ETag"]
+    response = globex.api.request(
+        method, path, filled(body, victim.ids, own_ids), headers={"If-Match": version}
+    )
+    assert response.status_code == 404, response.text
+    assert victim.snapshot() == before
+
+
+@pytest.mark.parametrize("path", FOREIGN_IN_QUERIES)
+def test_no_query_reaches_another_organization(victim: Victim, globex: Organization, path: str) -> None:
+    response = globex.api.get(path.format(**victim.ids))
+    assert response.status_code in (200, 404), response.text
+    assert response.status_code == 404 or json_of(response)["data"] == []
+
+
+def test_reported_usage_of_another_organizations_person_is_kept_aside(
+    victim: Victim, globex: Organization
+) -> None:
+    event = {"id": "e1", "user": {"id": victim.ids["user_id"]}, "surface": "code", "usage": {}}
+    event |= {"model": "claude-opus-5-5", "occurred_at": "2026-11-01T00:00:00Z"}
+    before = victim.snapshot()
+    (result,) = json_of(globex.api.post("/usage_events", {"events": [event]}))["data"]
+    assert result["result"] == "unknown_user"
+    assert victim.snapshot() == before
 
 
 def test_a_bulk_request_finds_nothing_of_another_organization(victim: Victim, globex: Organization) -> None:

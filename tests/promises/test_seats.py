@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.core.ids import edge_id
+from app.governance.seat_pool import SeatPool
 from app.jobs import JOBS
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
@@ -81,8 +82,9 @@ def work(acme: Organization) -> None:
     """What the worker does for this organization when a contract has begun or ended."""
     (job,) = (job for job in JOBS if job.name == "seat_pool.turn")
     with in_organization(acme.app, acme.id) as services:
-        if job.is_due(services):
-            job.run(services)
+        pool = services.get(SeatPool)
+        if job.is_due(pool):
+            job.run(pool)
         services.commit()
 
 

@@ -15,7 +15,6 @@ from app.scim import trace as trace_module
 from app.scim.trace import MAX_BODY_BYTES, RequestTrace, TraceQueue
 from app.scim.trace_store import PURGE_BATCH, TraceStore
 from app.scim.trace_writer import row_of
-from app.wiring import build_worker
 from tests.scim.answers import refused
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
@@ -289,11 +288,10 @@ def test_traces_are_forgotten_after_their_time(acme: Organization, clock: FakeCl
     clock.advance(days=29)
     acme.scim.create_user()
     acme.container.traces.flush()
-    worker = build_worker(acme.container)
-    worker.round()
+    acme.work()
     assert len(traces(acme)) == 2
     clock.advance(days=2)
-    worker.round()
+    acme.work()
     assert len(traces(acme)) == 1
 
 

@@ -10,6 +10,7 @@ from app.audit.models import audit_events, outbox_messages
 from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
 from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
+from app.directory.organizations import OrganizationService
 from app.jobs import JOBS
 from app.wiring import DELIVERIES, Container, Services, build_worker
 from app.worker import Job, Worker
@@ -140,17 +141,19 @@ def test_a_job_that_is_refused_stops_neither_the_next_nor_another_organization(
 ) -> None:
     ran: list[str] = []
 
-    def refuse(_: Services) -> bool:
+    def refuse(_: OrganizationService) -> None:
         raise ConflictError("not now")
 
-    def note(services: Services) -> bool:
-        ran.append(services.uow.org_id)
-        return False
+    def note(organizations: OrganizationService) -> None:
+        ran.append(organizations.current().org_id)
 
-    def is_ours(services: Services) -> bool:
-        return services.uow.org_id in (acme.id, globex.id)
+    def is_ours(organizations: OrganizationService) -> bool:
+        return organizations.current().org_id in (acme.id, globex.id)
 
-    jobs = (Job("refused", is_ours, refuse), Job("next", is_ours, note))
+    jobs = (
+        Job("refused", OrganizationService, is_ours, refuse),
+        Job("next", OrganizationService, is_ours, note),
+    )
     container = acme.container
     worker = Worker(
         container.begin,
