@@ -28,7 +28,7 @@ class Okta:
     domain: str
     ids: dict[str, str] = field(default_factory=dict)
 
-    def push(self, name: str, **changes: Any) -> None:
+    def push(self, name: str, /, **changes: Any) -> None:
         email = f"{name}@{self.domain}"
         body = {
             "schemas": [USER],

@@ -54,7 +54,11 @@ class Section:
     @property
     def ways_back(self) -> list[str]:
         """Calls that stand in the line of prose instead of a block of their own."""
-        return re.findall(r"`(api [^`]+)`", _BLOCK.sub("", self.text))
+        return re.findall(r"`(api [^`]+)`", without_blocks(self.text))
+
+
+def without_blocks(text: str) -> str:
+    return _BLOCK.sub("", text)
 
 
 def sections(page: str) -> list[Section]:
