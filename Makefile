@@ -76,7 +76,7 @@ format: .venv/dev.stamp ## Rewrite the code in the one format
 
 .PHONY: types
 types: .venv/dev.stamp ## Check types
-	@$(BIN)/mypy app tests bench migrations
+	@$(BIN)/mypy app tests bench migrations okta/scripts
 
 .PHONY: migration
 migration: .venv/dev.stamp ## Write the next migration from the models: make migration NAME=add_x

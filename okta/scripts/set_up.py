@@ -4,8 +4,9 @@ r"""Set Usher up in Okta: the SAML app, its assignments and, once provisioning i
     python okta/scripts/set_up.py --okta-url https://acme.okta.com --client-id 0oa... \
         --key-file service-app.pem --values values.json --assign "Usher users" --push usher-engineering --plan
 
-`--plan` reads and says what `--apply` would do. Running it again does nothing that is done already. Okta has
-no API for the SCIM tab of a custom app: those steps are printed. Exit codes: 0 done, 1 refused.
+`--plan` reads and says what `--apply` would do. Running it again does nothing that is done already, and goes
+on where it was stopped. Okta has no API for the SCIM tab of a custom app: those steps are printed.
+Exit codes: 0 done, 1 refused, 2 wrong options.
 """
 
 import argparse
@@ -13,11 +14,12 @@ import copy
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from okta_api import Okta, OktaError
+from okta_api import Okta, OktaError, Pause
 
 READ = ["okta.apps.read", "okta.groups.read"]
 WRITE = ["okta.apps.manage", "okta.groups.read"]
@@ -95,6 +97,8 @@ class SetUp:
         (present,) = same
         if present["signOnMode"] != wanted["signOnMode"]:
             raise OktaError(f"The app {label!r} is no SAML 2.0 app; choose another --label.")
+        if present["status"] != "ACTIVE":
+            raise OktaError(f"The app {label!r} is deactivated; activate it in Okta, or delete it.")
         changed = list(_differences(wanted, present))
         if not changed:
             _say(f"= the app {label!r} is as wanted")
@@ -122,10 +126,12 @@ class SetUp:
         if app is None or not groups:
             return
         path = f"/api/v1/apps/{app['id']}/group-push/mappings"
-        present = {one["sourceGroupId"] for one in self._okta.all(path, limit=200)}
+        states = {one["sourceGroupId"]: one["status"] for one in self._okta.all(path, limit=200)}
         for name, group_id in groups.items():
-            if group_id in present:
+            if states.get(group_id) == "ACTIVE":
                 _say(f"= {name!r} is pushed")
+            elif group_id in states:
+                _say(f"! {name!r} is pushed, but its status is {states[group_id]}: see Push Groups in Okta")
             else:
                 body = {"sourceGroupId": group_id, "targetGroupName": name}
                 self._do(f"push {name!r}", "POST", path, body)
@@ -153,8 +159,10 @@ class SetUp:
         return f"{org_url.rstrip('/')}/app/{key[1]}/sso/saml/metadata"
 
     def _do(self, what: str, method: str, path: str, body: Any) -> dict[str, Any] | None:
+        """Said once it is done, so that what is marked can be relied on when a later step fails."""
+        made = dict(self._okta.write(method, path, body)) if self._applies else None
         _say(f"+ {what}")
-        return dict(self._okta.write(method, path, body)) if self._applies else None
+        return made
 
 
 def _differences(wanted: dict[str, Any], present: dict[str, Any], within: str = "") -> Iterator[str]:
@@ -164,7 +172,8 @@ def _differences(wanted: dict[str, Any], present: dict[str, Any], within: str = 
         elif name == "attributeStatements":
             if _statements(value) != _statements(present.get(name) or []):
                 yield within + name
-        elif present.get(name) != value:
+        # Okta shows an empty text as null.
+        elif (present.get(name) or None) != (value or None):
             yield within + name
 
 
@@ -181,27 +190,29 @@ def _merged(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _manual_steps(values: dict[str, Any]) -> None:
-    _say("By hand, because Okta has no API for it:")
-    _say("  General > App Settings > Edit > Provisioning: SCIM > Save")
-    _say(f"  Provisioning > Integration > Edit > SCIM connector base URL: {values['scim_base_url']}")
-    _say(f"  Unique identifier field for users: {values['unique_field']}")
-    _say(f"  Supported provisioning actions: {', '.join(values['features'])}")
-    _say(f"  Authentication Mode: {values['authentication_mode']}, with the token of usher scim-token create")
-    _say("  Test Connector Configuration > Save")
-    _say(f"  Provisioning > To App > Edit: {', '.join(values['to_app'])} > Save")
+def manual_steps(values: dict[str, Any]) -> list[str]:
+    """The clicks for which Okta has no API, in their order."""
+    return [
+        "General > App Settings > Edit > Provisioning: SCIM > Save",
+        f"Provisioning > Integration > Edit > SCIM connector base URL: {values['scim_base_url']}",
+        f"Unique identifier field for users: {values['unique_field']}",
+        f"Supported provisioning actions: {', '.join(values['features'])}",
+        f"Authentication Mode: {values['authentication_mode']}, with the token of usher scim-token create",
+        "Test Connector Configuration > Save",
+        f"Provisioning > To App > Edit: {', '.join(values['to_app'])} > Save",
+    ]
 
 
 def _say(line: str) -> None:
     print(line)  # noqa: T201 - a command-line tool
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace, pause: Pause) -> None:
     if set(options.assign) & set(options.push):
         raise OktaError("One group cannot be both assigned and pushed: Okta then pushes it half empty.")
-    values = json.loads(options.values.read_text())
+    values = _values(options.values)
     scopes = (WRITE + [PUSH] * bool(options.push)) if options.apply else READ
-    okta = Okta(options.okta_url, options.client_id, options.key_file.read_bytes(), scopes)
+    okta = Okta(options.okta_url, options.client_id, _read(options.key_file), scopes, pause)
     set_up = SetUp(okta, applies=options.apply)
     assigned, pushed = set_up.group_ids(options.assign), set_up.group_ids(options.push)
     app = set_up.app(wanted_app(values, options.label))
@@ -212,10 +223,29 @@ def _run(options: argparse.Namespace) -> None:
     if values["connection_id"] is None:
         _say("Next: create the connection with the metadata_url, print the values again, run this again.")
     if app is None or "GROUP_PUSH" not in app.get("features", []):
-        _manual_steps(values)
+        _say("By hand, because Okta has no API for it:")
+        for step in manual_steps(values):
+            _say(f"  {step}")
 
 
-def main(words: list[str] | None = None) -> int:
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OktaError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(_read(path))
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or "scim_base_url" not in values:
+        raise OktaError(f"{path} is not what `usher okta values --json` prints.")
+    return values
+
+
+def main(words: list[str] | None = None, pause: Pause = time.sleep) -> int:
     parser = argparse.ArgumentParser(description="Set Usher up in Okta.")
     parser.add_argument("--okta-url", required=True)
     parser.add_argument("--client-id", required=True, help="Of the service app.")
@@ -228,9 +258,10 @@ def main(words: list[str] | None = None) -> int:
     how.add_argument("--plan", action="store_true", help="Say what would be done.")
     how.add_argument("--apply", action="store_true", help="Do it.")
     try:
-        _run(parser.parse_args(words))
+        _run(parser.parse_args(words), pause)
     except OktaError as error:
         print(f"set_up: {error}", file=sys.stderr)  # noqa: T201 - a command-line tool
+        print("Lines with + are done; run it again for the rest.", file=sys.stderr)  # noqa: T201 - likewise
         return 1
     return 0
 

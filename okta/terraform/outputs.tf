@@ -4,7 +4,8 @@ output "metadata_url" {
 }
 
 output "app_id" {
-  value = okta_app_saml.usher.id
+  value       = okta_app_saml.usher.id
+  description = "The app in Okta."
 }
 
 output "manual_steps" {
@@ -14,7 +15,7 @@ output "manual_steps" {
     "Provisioning > Integration > Edit > SCIM connector base URL: ${var.scim_base_url}",
     "Unique identifier field for users: userName",
     "Supported provisioning actions: Push New Users, Push Profile Updates, Push Groups",
-    "Authentication Mode: HTTP Header, Authorization: the token of `usher scim-token create`",
+    "Authentication Mode: HTTP Header, with the token of usher scim-token create",
     "Test Connector Configuration > Save",
     "Provisioning > To App > Edit: Create Users, Update User Attributes, Deactivate Users > Save",
     "Then set pushed_group_ids and apply again.",

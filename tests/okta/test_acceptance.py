@@ -2,56 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from app.core.ids import edge_id
-from app.scim.protocol.constants import USER
+from tests.okta.identity_providers import Okta
 from tests.support.cast import Organization, json_of
 from tests.support.server import ROOT
-from tests.support.sign_on import SignOn, session_of, sign_on
+from tests.support.sign_on import session_of, sign_on
 
 PAGE = (ROOT / "okta/acceptance.md").read_text()
 LISTED = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", PAGE, re.MULTILINE)
 
 
-class Okta:
-    """An App Integration Wizard app: people and their changes by PUT, groups by PATCH."""
-
-    def __init__(self, organization: Organization, door: SignOn) -> None:
-        self.scim = organization.scim
-        self.door = door
-        self.ids: dict[str, str] = {}
-
-    def push(self, name: str, **changes: Any) -> None:
-        email = f"{name}@{self.door.domain}"
-        body = {
-            "schemas": [USER],
-            "userName": email,
-            "name": {"givenName": name.title(), "familyName": "Test"},
-            "emails": [{"primary": True, "value": email, "type": "work"}],
-            "displayName": name.title(),
-            "externalId": f"00u{name}",
-            "groups": [],
-            "password": "filler",
-            "active": True,
-            **changes,
-        }
-        if name in self.ids:
-            response = self.scim.put(f"/Users/{self.ids[name]}", body)
-        else:
-            response = self.scim.post("/Users", body)
-        assert response.status_code in (200, 201), response.text
-        self.ids[name] = json_of(response)["id"]
-
-    def claims(self, name: str) -> dict[str, Any]:
-        email = f"{name}@{self.door.domain}"
-        attributes = {"email": (email,), "firstName": (name.title(),), "userId": (f"00u{name}",)}
-        return {"attributes": attributes, "name_id": email}
-
-
 def checks(acme: Organization) -> Iterator[str]:  # noqa: PLR0915 - one list, in its order
     door = sign_on(acme, jit=False)
-    okta = Okta(acme, door)
+    okta = Okta(acme.scim, door.domain)
     scim, api = acme.scim, acme.api
 
     def seats(*names: str) -> list[str | None]:

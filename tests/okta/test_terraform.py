@@ -1,151 +1,113 @@
-"""The Terraform module: arguments that the provider has, values that the code has."""
+"""The Terraform module: it parses, the provider has its arguments, and its values are those of the code."""
 
-import re
-from pathlib import Path
+from typing import Any
 
 import pytest
+from set_up import manual_steps
 
 from app.core.urls import PublicUrls
 from app.sso.okta_values import okta_values
+from tests.okta.terraform_module import Module, literal
 from tests.support.server import ROOT
 
-MODULE = ROOT / "okta/terraform"
-FILES = sorted(MODULE.glob("*.tf"))
-# Argument names of version 6.12 of the provider, from its reference.
-ARGUMENTS = {
-    "okta_app_saml": {
-        "label",
-        "sso_url",
-        "recipient",
-        "destination",
-        "audience",
-        "default_relay_state",
-        "subject_name_id_template",
-        "subject_name_id_format",
-        "user_name_template",
-        "user_name_template_type",
-        "user_name_template_push_status",
-        "user_name_template_suffix",
-        "response_signed",
-        "assertion_signed",
-        "signature_algorithm",
-        "digest_algorithm",
-        "honor_force_authn",
-        "authn_context_class_ref",
-        "attribute_statements",
-        "acs_endpoints",
-        "acs_endpoints_indices",
-        "saml_signed_request_enabled",
-        "single_logout_certificate",
-        "single_logout_issuer",
-        "single_logout_url",
-        "key_name",
-        "key_years_valid",
-        "hide_web",
-        "hide_ios",
-        "authentication_policy",
-        "implicit_assignment",
-        "status",
-        "preconfigured_app",
-        "logo",
-        "idp_issuer",
-        "sp_issuer",
-        "inline_hook_id",
-    },
-    "attribute_statements": {"type", "name", "namespace", "values", "filter_type", "filter_value"},
-    "okta_app_group_assignments": {"app_id", "group"},
-    "group": {"id", "priority", "profile"},
-    "okta_push_group": {
-        "app_id",
-        "source_group_id",
-        "target_group_id",
-        "target_group_name",
-        "delete_target_group_on_destroy",
-        "status",
-        "app_config",
-    },
-}
-OF_THE_LANGUAGE = {"for_each", "count", "depends_on", "lifecycle"}
+FOLDER = ROOT / "okta/terraform"
+MODULE = Module.read(FOLDER)
+APP = MODULE.resources["okta_app_saml"]["usher"]
 VALUES = okta_values(PublicUrls("https://usher.example"), "00000000-0000-7000-8000-000000000001")
 
 
-def resources() -> dict[str, str]:
-    """The body of each resource by its type."""
-    text = (MODULE / "main.tf").read_text()
-    return dict(re.findall(r'^resource "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
+def statements() -> list[dict[str, Any]]:
+    return [
+        {name: literal(value) for name, value in one.items() if name != "__is_block__"}
+        for one in APP["attribute_statements"]
+    ]
 
 
-def names(body: str, indent: int) -> set[str]:
-    """What is set or opened at this depth of a body."""
-    lead = " " * indent
-    plain = re.findall(rf"^{lead}(\w+) *[={{]", body, re.MULTILINE)
-    return {*plain, *re.findall(rf'^{lead}dynamic "(\w+)"', body, re.MULTILINE)}
+def test_the_provider_takes_each_block_and_argument() -> None:
+    assert list(MODULE.complaints()) == []
+    assert MODULE.resources.keys() == {"okta_app_saml", "okta_app_group_assignments", "okta_push_group"}
 
 
-def statements() -> list[dict[str, str]]:
-    found = re.findall(r"attribute_statements \{\n(.*?)\n  \}", resources()["okta_app_saml"], re.DOTALL)
-    return [dict(re.findall(r'^ +(\w+) += \[?"(.*?)"\]?$', statement, re.MULTILINE)) for statement in found]
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ("sso_url  ", "sso_urls ", "okta_app_saml.usher has no argument sso_urls"),
+        ("audience   ", "# ", "okta_app_saml.usher needs audience"),
+        ("filter_value =", "filterValue =", "okta_app_saml.usher.attribute_statements has no argument"),
+        ("response_signed                = true", 'response_signed = "yes"', "is a bool, not a string"),
+        ("id = group.value", "group_id = group.value", "okta_app_group_assignments.usher.group needs id"),
+        ("= var.label", "= var.name", "var.name does not exist"),
+        ("= var.audience", "= var.pushed_group_ids", "is a string, not a list(string)"),
+        ("okta_app_saml.usher.metadata_url", "okta_app_saml.usher.metadata_uri", "does not exist"),
+        ("${var.scim_base_url}", "https://usher.example/scim/v2", "variable scim_base_url is unused"),
+        ('"okta_push_group"', '"okta_group_push"', "there is no resource okta_group_push"),
+    ],
+)
+def test_a_slip_in_the_module_is_found(right: str, wrong: str, complaint: str) -> None:
+    texts = [path.read_text() for path in sorted(FOLDER.glob("*.tf"))]
+    slipped = [text.replace(right, wrong) for text in texts]
+    assert slipped != texts
+    assert complaint in "\n".join(Module.parse(slipped).complaints())
 
 
-def setting(name: str) -> str:
-    found = re.search(rf"^  {name} += (.+)$", resources()["okta_app_saml"], re.MULTILINE)
-    assert found
-    return found[1].strip('"')
+def test_the_provider_is_the_one_whose_arguments_are_checked() -> None:
+    (needed,) = MODULE.terraform["required_providers"]
+    assert {name: literal(value) for name, value in needed["okta"].items()} == {
+        "source": "okta/okta",
+        "version": "~> 6.12",
+    }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_braces_and_quotes_are_balanced(path: Path) -> None:
-    text = re.sub(r"^\s*#.*$", "", path.read_text(), flags=re.MULTILINE)
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
-    assert '"' not in bare
-    assert [bare.count(pair[0]) - bare.count(pair[1]) for pair in ("{}", "[]", "()")] == [0, 0, 0]
-
-
-@pytest.mark.parametrize("kind", ["okta_app_saml", "okta_app_group_assignments", "okta_push_group"])
-def test_each_argument_is_one_that_the_provider_has(kind: str) -> None:
-    found = names(resources()[kind], 2)
-    assert found
-    assert found - OF_THE_LANGUAGE - ARGUMENTS[kind] == set()
-
-
-def test_nested_arguments_are_the_providers() -> None:
-    for statement in statements():
-        assert statement.keys() <= ARGUMENTS["attribute_statements"]
-    assert names(resources()["okta_app_group_assignments"], 6) == {"id"}
-
-
-def test_each_variable_is_declared_and_used() -> None:
-    declared = set(re.findall(r'variable "(\w+)"', (MODULE / "variables.tf").read_text()))
-    used = {name for path in FILES for name in re.findall(r"var\.(\w+)", path.read_text())}
-    assert used == declared
-    assert {"acs_url", "audience", "scim_base_url"} <= declared & VALUES.keys()
+def test_each_variable_and_output_says_what_it_is() -> None:
+    described = {**MODULE.variables, **MODULE.outputs}
+    assert [name for name, body in described.items() if not literal(body.get("description"))] == []
+    assert {"acs_url", "audience", "scim_base_url"} <= MODULE.variables.keys() & VALUES.keys()
 
 
 def test_the_statements_are_those_of_the_code() -> None:
-    plain = [(one["name"], one["values"]) for one in statements() if one["type"] == "EXPRESSION"]
-    assert plain == [(one["name"], one["value"]) for one in VALUES["attribute_statements"]]
-    (groups,) = [one for one in statements() if one["type"] == "GROUP"]
-    (wanted,) = VALUES["group_attribute_statements"]
-    assert (groups["name"], groups["filter_value"]) == (wanted["name"], wanted["filter_value"])
-    assert groups["filter_type"].replace("_", " ").lower() == wanted["filter"].lower()
-    assert {one["namespace"].rpartition(":")[2] for one in statements()} == {"unspecified"}
+    unspecified = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
+    plain = [
+        {"type": "EXPRESSION", "name": one["name"], "namespace": unspecified, "values": [one["value"]]}
+        for one in VALUES["attribute_statements"]
+    ]
+    groups = [
+        {
+            "type": "GROUP",
+            "name": one["name"],
+            "namespace": unspecified,
+            "filter_type": one["filter"].replace(" ", "_").upper(),
+            "filter_value": one["filter_value"],
+        }
+        for one in VALUES["group_attribute_statements"]
+    ]
+    assert statements() == plain + groups
 
 
 def test_the_settings_are_those_of_the_code() -> None:
-    assert [setting(name) for name in ("sso_url", "recipient", "destination")] == ["var.acs_url"] * 3
-    assert setting("audience") == "var.audience"
-    assert setting("default_relay_state") == VALUES["default_relay_state"]
-    assert setting("subject_name_id_format").rpartition(":")[2].lower() == VALUES["name_id_format"].lower()
-    assert setting("user_name_template") == f"$${{source.{VALUES['application_username'].lower()}}}"
-    assert setting("signature_algorithm").replace("_", "-") == VALUES["signature_algorithm"]
-    assert setting("digest_algorithm") == VALUES["digest_algorithm"]
-    assert [setting("response_signed"), setting("assertion_signed")] == ["true", "true"]
+    settings = {name: literal(value) for name, value in APP.items()}
+    assert [settings[name] for name in ("sso_url", "recipient", "destination")] == ["${var.acs_url}"] * 3
+    assert settings["audience"] == "${var.audience}"
+    assert settings["default_relay_state"] == VALUES["default_relay_state"]
+    assert settings["subject_name_id_template"] == "${user.userName}"
+    assert settings["subject_name_id_format"].rpartition(":")[2].lower() == VALUES["name_id_format"].lower()
+    assert settings["user_name_template"] == f"${{source.{VALUES['application_username'].lower()}}}"
+    assert (settings["user_name_template_push_status"], VALUES["update_application_username_on"]) == (
+        "PUSH",
+        "Create and update",
+    )
+    assert settings["signature_algorithm"].replace("_", "-") == VALUES["signature_algorithm"]
+    assert settings["digest_algorithm"] == VALUES["digest_algorithm"]
+    assert [settings["response_signed"], settings["assertion_signed"]] == [True, True]
     assert [VALUES["response"], VALUES["assertion_signature"]] == ["Signed", "Signed"]
+    # No certificate of ours is given to Okta here, so it can encrypt nothing.
+    assert VALUES["assertion_encryption"] == "Unencrypted"
 
 
-def test_the_manual_steps_say_the_values_of_the_code() -> None:
-    steps = (MODULE / "outputs.tf").read_text()
-    for wanted in (", ".join(VALUES["features"]), ", ".join(VALUES["to_app"])):
-        assert wanted in steps
-    assert f"Unique identifier field for users: {VALUES['unique_field']}" in steps
-    assert f"Authentication Mode: {VALUES['authentication_mode']}" in steps
+def test_a_destroyed_push_leaves_the_group_and_its_seats() -> None:
+    assert MODULE.resources["okta_push_group"]["usher"]["delete_target_group_on_destroy"] is False
+
+
+def test_the_manual_steps_are_those_that_the_script_prints() -> None:
+    told = literal(MODULE.outputs["manual_steps"]["value"])
+    shown = [step.replace("${var.scim_base_url}", VALUES["scim_base_url"]) for step in told]
+    assert shown == [*manual_steps(VALUES), "Then set pushed_group_ids and apply again."]
