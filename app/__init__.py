@@ -17,7 +17,14 @@ from app.scim import (
     routes_users,
 )
 from app.settings import Settings
-from app.sso import routes_break_glass, routes_login, routes_logout, routes_session, routes_sign_in
+from app.sso import (
+    routes_break_glass,
+    routes_login,
+    routes_logout,
+    routes_oidc,
+    routes_session,
+    routes_sign_in,
+)
 from app.web import error_rendering, health, help_page, requests, transaction
 from app.wiring import Container, Environment
 
@@ -58,6 +65,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.register_blueprint(routes_login.blueprint)
     app.register_blueprint(routes_break_glass.blueprint)
     app.register_blueprint(routes_sign_in.blueprint)
+    app.register_blueprint(routes_oidc.blueprint)
     app.register_blueprint(routes_session.blueprint)
     app.register_blueprint(routes_logout.blueprint)
     # 4. Each failure in the shape of its protocol.

@@ -79,11 +79,8 @@ from app.sso.domain_checks import DomainChecks
 from app.sso.domains import DomainService
 from app.sso.enforcement import Enforcement
 from app.sso.idp_certificates import IdpCertificates
-from app.sso.idp_settings import IdpSettingsReader
-from app.sso.metadata_polls import MetadataPolls
 from app.sso.ownership import DomainOwnership
 from app.sso.sessions import SessionService
-from app.sso.sp_keys import SpKeys
 
 if TYPE_CHECKING:
     from app.wiring import Services
@@ -230,17 +227,6 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
         s.container.environment.fetch,
     ),
     **SIGN_IN,
-    IdpCertificates: lambda s: IdpCertificates(s.uow),
-    SpKeys: lambda s: SpKeys(s.uow, s.container.sealer),
-    IdpSettingsReader: lambda s: IdpSettingsReader(
-        s.uow, s.container.environment.fetch, allow_http=not s.container.settings.is_production
-    ),
-    ConnectionService: lambda s: ConnectionService(
-        s.uow, s.get(IdpSettingsReader), s.get(IdpCertificates), s.get(SpKeys)
-    ),
-    MetadataPolls: lambda s: MetadataPolls(
-        s.uow, s.get(ConnectionService), s.get(IdpSettingsReader), s.container.environment.fetch
-    ),
     BreakGlass: lambda s: BreakGlass(s.uow, s.container.environment.randomness, s.get(SessionService)),
     Discovery: lambda s: Discovery(s.uow, s.get(DomainOwnership)),
     Enforcement: lambda s: Enforcement(s.uow, s.get(ConnectionService), s.get(IdpCertificates)),

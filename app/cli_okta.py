@@ -7,7 +7,8 @@ from app.cli_session import org_option, session
 from app.core.errors import ConflictError
 from app.core.ids import edge_id, parse_edge_id
 from app.core.urls import PublicUrls
-from app.sso.connections import MAX_CONNECTIONS, ConnectionService
+from app.sso.connection_rows import MAX_CONNECTIONS
+from app.sso.connections import ConnectionService
 from app.sso.okta_values import okta_values
 
 
@@ -27,7 +28,8 @@ def okta_values_(org: str, connection: str | None, *, json_: bool) -> None:
         if connection is not None:
             chosen = service.row(parse_edge_id("conn", connection)).id
         else:
-            chosen = _only([found.row.id for found in service.page(limit=MAX_CONNECTIONS)])
+            found = service.page(limit=MAX_CONNECTIONS)
+            chosen = _only([each.row.id for each in found if each.row.protocol == "saml"])
         values = okta_values(services.get(PublicUrls), chosen)
     show({"organization": org, **values}, json_=json_)
 

@@ -61,6 +61,7 @@ from app.spend.usage_forecasts import FORECAST_REACHED
 from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
+from app.sso.oidc_exchange import REFRESHES_AT_ONCE, REFRESHES_PER_SECOND, KeyRefreshes
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
 from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES, REFUSED_JOBS
 from app.worker import Worker
@@ -93,6 +94,7 @@ class Container:
     sign_in_rate: SignInRate
     traces: TraceWriter
     unproved_traces: UnprovedTraces
+    key_refreshes: KeyRefreshes
 
     def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
         self.settings = settings
@@ -118,6 +120,9 @@ class Container:
         )
         self.unproved_traces = UnprovedTraces(
             per_second=UNPROVED_PER_SECOND, burst=UNPROVED_AT_ONCE, ticks=time.monotonic
+        )
+        self.key_refreshes = KeyRefreshes(
+            per_second=REFRESHES_PER_SECOND, burst=REFRESHES_AT_ONCE, ticks=time.monotonic
         )
         self.traces = TraceWriter(TraceQueue(LOST_TRACES.inc), self._store_traces)
 

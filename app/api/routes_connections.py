@@ -45,7 +45,7 @@ def list_connections(query: Query) -> dict[str, Any]:
     status=201,
 )
 def create_connection(body: dict[str, Any]) -> dict[str, Any]:
-    """Connect an identity provider, by its metadata or by single fields."""
+    """Connect an identity provider: SAML by metadata or single fields, OpenID Connect by discovery."""
     connection_id = service(ConnectionService).create(body)
     if body["mode"] != "off":
         _set_mode(connection_id, body)

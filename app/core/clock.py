@@ -1,7 +1,10 @@
 """Where time comes from. Services get a `Clock`; nothing else reads the system's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+# So much may the clocks of others differ from ours, at every bound of every message.
+CLOCK_SKEW = timedelta(seconds=180)
 
 
 class Clock(Protocol):

@@ -1,15 +1,16 @@
-"""Reads a document from an address that a customer typed, so that it reaches nothing of ours.
+"""Asks an address that a customer typed, so that it reaches nothing of ours.
 
 Only https; the name is resolved first, every address must be public, and the connection goes to the very
 address that was checked, so that a second answer of DNS changes nothing. Redirects are followed on the
-same host only. It must not know what the document is.
+same host only, and by a request that carries something never. It must not know what is asked or answered.
 """
 
 import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPSConnectionPool, Timeout
@@ -31,6 +32,15 @@ class FetchRefusedError(UnprocessableError):
     """The address cannot be read; the text may be shown to whoever typed it."""
 
     code = "fetch_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an address said; `location` is where it redirects to, and then there is no body."""
+
+    status: int
+    body: bytes
+    location: str | None = None
 
 
 def system_addresses(host: str, port: int) -> Sequence[str]:
@@ -72,14 +82,35 @@ class GuardedFetch:
         for _ in range(1 + max_redirects):
             if _host_and_port(url) != host:
                 raise FetchRefusedError("The address redirects to another host; give the final address.")
-            result = self._visit(url, *host, ends_at)
-            if isinstance(result, bytes):
-                return result
-            url = urljoin(url, result)
+            answered = self._visit("GET", url, ends_at)
+            if answered.location is not None:
+                url = urljoin(url, answered.location)
+            elif answered.status != _OK:
+                raise FetchRefusedError(f"The address answers with status {answered.status}.")
+            else:
+                return answered.body
         raise FetchRefusedError(f"The address redirects more than {max_redirects} times.")
 
-    def _visit(self, url: str, host: str, port: int, ends_at: float) -> bytes | str:
-        """The body, or where it is to be found instead."""
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answered:
+        """One request that carries something, so no redirect is followed; any other status is an answer."""
+        ends_at = self._ticks() + DEADLINE_SECONDS
+        answered = self._visit(method, url, ends_at, headers=headers, body=body)
+        if answered.location is not None:
+            raise FetchRefusedError("The address redirects, which is not followed; give the final address.")
+        return answered
+
+    def _visit(
+        self,
+        method: str,
+        url: str,
+        ends_at: float,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answered:
+        host, port = _host_and_port(url)
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         pool = HTTPSConnectionPool(
@@ -93,24 +124,23 @@ class GuardedFetch:
             retries=False,
             maxsize=1,
         )
-        headers = {"Host": host if port == HTTPS_PORT else f"{host}:{port}", "Accept-Encoding": "identity"}
+        own = {"Host": host if port == HTTPS_PORT else f"{host}:{port}", "Accept-Encoding": "identity"}
         try:
             with (
                 pool,
                 pool.urlopen(
-                    "GET",
+                    method,
                     target,
-                    headers=headers,
+                    body=body,
+                    headers={**(headers or {}), **own},
                     redirect=False,
                     preload_content=False,
                     decode_content=False,
                 ) as response,
             ):
                 if response.status in _REDIRECTS:
-                    return str(response.headers.get("Location", ""))
-                if response.status != _OK:
-                    raise FetchRefusedError(f"The address answers with status {response.status}.")
-                return self._body(response, ends_at)
+                    return Answered(response.status, b"", str(response.headers.get("Location", "")))
+                return Answered(response.status, self._body(response, ends_at))
         except (HTTPError, OSError) as error:
             raise FetchRefusedError(f"The address cannot be read: {type(error).__name__}.") from error
 

@@ -46,6 +46,14 @@ class RateLimiter:
             f"Too many requests; slow down to {self._per_second:g} a second.", retry_after_seconds=wait
         )
 
+    def has_room(self, key: str) -> bool:
+        """Take one token if there is one."""
+        try:
+            self.check(key)
+        except TooManyRequestsError:
+            return False
+        return True
+
     def _forget_full(self, now: float) -> None:
         # A bucket that is full again is as good as none.
         self._buckets = {

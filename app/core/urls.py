@@ -27,12 +27,20 @@ class PublicUrls:
         return f"{self.base_url}/scim/v2"
 
     @property
+    def signed_out(self) -> str:
+        return f"{self.base_url}/sso/logout"
+
+    @property
     def sign_in(self) -> str:
         return f"{self.base_url}/sso/login"
 
     def help(self, topic: str) -> str:
         """What to do about a refusal: a reason code, an error type, or any other anchor of the page."""
         return f"{self.base_url}{help_path(topic)}"
+
+    def oidc(self, connection_id: str, action: str) -> str:
+        """Where a connection is spoken to: `login`, `callback`, `backchannel-logout`."""
+        return f"{self.base_url}/sso/oidc/{edge_id('conn', connection_id)}/{action}"
 
     def saml(self, connection_id: str, action: str) -> str:
         """Where a connection is spoken to: `metadata` (also our entity ID), `login`, `acs`, `slo`."""

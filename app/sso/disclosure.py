@@ -1,6 +1,5 @@
 """Who is told why a sign-in was refused, and how much of the refused is remembered."""
 
-from app.core.errors import TooManyRequestsError
 from app.core.rate_limit import RateLimiter
 
 # Traces of messages that nobody has proved to come from the IdP, for each connection and process.
@@ -9,13 +8,6 @@ UNPROVED_PER_SECOND, UNPROVED_AT_ONCE = 0.1, 1_000
 
 class UnprovedTraces(RateLimiter):
     """Anybody can post rubbish to an ACS; its traces must not fill the disk."""
-
-    def has_room(self, connection_id: str) -> bool:
-        try:
-            self.check(connection_id)
-        except TooManyRequestsError:
-            return False
-        return True
 
 
 class Disclosure:

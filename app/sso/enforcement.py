@@ -152,9 +152,7 @@ class Enforcement:
             found.append(
                 "No owner has signed in through this connection within 24 hours, as it is configured now."
             )
-        trusted = self._certificates.of([connection.id])[connection.id]
-        if not any(row.expires_at > uow.now + CERTIFICATE_LEFT for row in trusted):
-            found.append(f"No certificate is good for {CERTIFICATE_LEFT.days} days more.")
+        found += self._missing_keys(connection)
         if not by_console and sum(map(self._owns, uow.execute(_WITH_CODES))) < BREAK_GLASS_OWNERS:
             found.append(
                 "There is no way in when the identity provider is down: give two owners one-time codes, or "
@@ -164,6 +162,15 @@ class Enforcement:
         if read_at is None or read_at < uow.now - LIST_GOOD_FOR:
             found.append("The list of people who would be locked out has not been read within 24 hours.")
         return found
+
+    def _missing_keys(self, connection: Row) -> list[str]:
+        if connection.protocol == "oidc":
+            is_readable = connection.metadata_error is None
+            return [] if is_readable else ["What the identity provider publishes cannot be read any more."]
+        trusted = self._certificates.of([connection.id])[connection.id]
+        if any(row.expires_at > self._uow.now + CERTIFICATE_LEFT for row in trusted):
+            return []
+        return [f"No certificate is good for {CERTIFICATE_LEFT.days} days more."]
 
     def locked_out(self, connection_id: str, *, after: str = FIRST_ID, limit: int) -> Sequence[Row]:
         """Active people who have never signed in through the connection, a page in the order of ids.

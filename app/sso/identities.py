@@ -2,7 +2,7 @@
 
 A subject that is known is that person; one that is not is linked to the person whom the IdP provisions
 under its name, or makes a new one where the connection may. A sign-in reactivates nobody and brings
-nobody back. It must not know SAML messages.
+nobody back. It must not know the protocol.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _is_name = users.c.user_name_key.in_([bindparam("name_key"), bindparam("email_ke
 _NAMED = union_all(
     _people.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_(None)),
     _people.where(users.c.org_id == ORG_ID, _is_name, users.c.deleted_at.is_not(None)),
-    _people.where(users.c.org_id == ORG_ID, users.c.external_id == bindparam("subject")),
+    _people.where(users.c.org_id == ORG_ID, users.c.external_id == bindparam("external_id")),
 )
 _ADDRESSED = select(users.c.id, users.c.email).where(
     users.c.org_id == ORG_ID, users.c.email_key == bindparam("email_key"), users.c.deleted_at.is_(None)
@@ -78,11 +78,16 @@ _SEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whom an assertion of this connection is about, as far as an identity goes."""
+    """Whom an assertion of this connection is about, as far as an identity goes.
+
+    `name` and `external_id` are what provisioning may call them.
+    """
 
     connection_id: str
     subject: str
     subject_source: str
+    external_id: str
+    name: str
     name_id: str
     name_id_format: str
     email: EmailAddress
@@ -129,9 +134,9 @@ class IdentityService:
         """Who is provisioned under the claim's name, else has its address; and whether it was the name."""
         uow = self._uow
         keys = {
-            "name_key": fold(claim.name_id),
+            "name_key": fold(claim.name),
             "email_key": fold(claim.email.raw),
-            "subject": claim.subject,
+            "external_id": claim.external_id,
         }
         rows = uow.execute(_NAMED, keys).all()
         named = [row for row in rows if _is_really_named(row, claim)]
@@ -141,13 +146,13 @@ class IdentityService:
             rows = uow.execute(_ADDRESSED, {"email_key": keys["email_key"]}).all()
             living = {row.id for row in rows if _is_same(row.email, claim.email.raw)}
         if not living and named:
-            raise SignInRefusedError(Reason.USER_DELETED, Step.IDENTITY, received=claim.name_id)
+            raise SignInRefusedError(Reason.USER_DELETED, Step.IDENTITY, received=claim.name)
         if len(living) > 1:
             raise SignInRefusedError(
                 Reason.IDENTITY_AMBIGUOUS,
                 Step.IDENTITY,
                 expected="one person",
-                received=f"{claim.name_id}, {claim.email.raw}",
+                received=f"{claim.name}, {claim.email.raw}",
             )
         return next(iter(living), None), is_named
 
@@ -194,8 +199,8 @@ class IdentityService:
 
 
 def _is_really_named(row: Row, claim: Claim) -> bool:
-    names = (claim.name_id, claim.email.raw)
-    return row.external_id == claim.subject or any(_is_same(row.user_name, name) for name in names)
+    names = (claim.name, claim.email.raw)
+    return row.external_id == claim.external_id or any(_is_same(row.user_name, name) for name in names)
 
 
 def _is_same(one: str | None, other: str) -> bool:

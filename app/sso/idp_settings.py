@@ -1,20 +1,21 @@
 """What a connection needs to know of its identity provider, from whichever source it was given.
 
-No transaction is open while an address is read.
+Here for SAML, in `provider_settings` for OpenID Connect. No transaction is open while an address is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from app.core.connection import Row
 from app.core.errors import BadRequestError
 from app.core.guarded_fetch import GuardedFetch
 from app.core.unit_of_work import UnitOfWork
+from app.sso.saml.certificates import Certificate
 from app.sso.saml.metadata import Binding, IdpMetadata, check_fields, parse_idp_metadata
 
 BINDINGS = {Binding.REDIRECT: "redirect", Binding.POST: "post"}
 FIELDS = ("idp_entity_id", "sso_url", "certificates")
-SOURCES = ("metadata_xml", "metadata_url", *FIELDS)
 
 
 class IdpSourceError(BadRequestError):
@@ -23,27 +24,30 @@ class IdpSourceError(BadRequestError):
 
 @dataclass(frozen=True, slots=True)
 class IdpSettings:
-    """`metadata_url` is empty where nothing is read again."""
+    """`columns` are those of `connections`; `metadata_url` is null where nothing is read again."""
 
-    metadata: IdpMetadata
+    columns: Mapping[str, Any]
+    certificates: Sequence[Certificate]
     metadata_url: str | None
 
-    def columns(self) -> dict[str, Any]:
-        """The columns of `connections` that come from here."""
-        found = self.metadata
-        return {
-            "idp_entity_id": found.entity_id,
-            "sso_url": found.sso_url,
-            "sso_binding": BINDINGS[found.sso_binding],
-            "slo_url": found.slo_url or None,
-            "slo_binding": BINDINGS[found.slo_binding] if found.slo_url else None,
-            "slo_response_url": found.slo_response_url or None,
-            "wants_signed_requests": found.want_authn_requests_signed,
-        }
+
+class SettingsReader(Protocol):
+    """One for each protocol; `sources` are the fields that say who the identity provider is."""
+
+    @property
+    def sources(self) -> Sequence[str]: ...
+
+    def read(self, given: Mapping[str, Any]) -> IdpSettings:
+        """From what an administrator gave."""
+
+    def read_again(self, connection: Row) -> IdpSettings:
+        """From the connection's `metadata_url`, as it is now; uses no transaction."""
 
 
 class IdpSettingsReader:
     """`allow_http` lets an identity provider on plain http in; for development only."""
+
+    sources = ("metadata_xml", "metadata_url", *FIELDS)
 
     def __init__(self, uow: UnitOfWork, fetch: GuardedFetch, *, allow_http: bool) -> None:
         self._uow = uow
@@ -65,9 +69,10 @@ class IdpSettingsReader:
                 "sso_url and certificates."
             )
         if url is not None:
-            return IdpSettings(self.fetch(url, entity_id), url)
+            self._uow.pause()
+            return self._fetched(url, entity_id)
         if xml is not None:
-            return IdpSettings(self.parse(xml.encode(), entity_id), None)
+            return _settings(self._parsed(xml.encode(), entity_id), None)
         if entity_id is None or len(fields) < len(FIELDS) - 1:
             raise IdpSourceError(f"Single fields are complete with {', '.join(FIELDS)}.")
         found = check_fields(
@@ -76,13 +81,29 @@ class IdpSettingsReader:
             certificates=given["certificates"],
             allow_http=self._allow_http,
         )
-        return IdpSettings(found, None)
+        return _settings(found, None)
 
-    def fetch(self, url: str, idp_entity_id: str | None) -> IdpMetadata:
-        self._uow.pause()
-        return self.parse(self._fetch.read(url), idp_entity_id)
+    def read_again(self, connection: Row) -> IdpSettings:
+        """The same entity's metadata as it is now; uses no transaction."""
+        return self._fetched(connection.metadata_url, connection.idp_entity_id)
 
-    def parse(self, xml: bytes, idp_entity_id: str | None) -> IdpMetadata:
+    def _fetched(self, url: str, idp_entity_id: str | None) -> IdpSettings:
+        return _settings(self._parsed(self._fetch.read(url), idp_entity_id), url)
+
+    def _parsed(self, xml: bytes, idp_entity_id: str | None) -> IdpMetadata:
         return parse_idp_metadata(
             xml, self._uow.now, idp_entity_id=idp_entity_id, allow_http=self._allow_http
         )
+
+
+def _settings(found: IdpMetadata, metadata_url: str | None) -> IdpSettings:
+    columns = {
+        "idp_entity_id": found.entity_id,
+        "sso_url": found.sso_url,
+        "sso_binding": BINDINGS[found.sso_binding],
+        "slo_url": found.slo_url or None,
+        "slo_binding": BINDINGS[found.slo_binding] if found.slo_url else None,
+        "slo_response_url": found.slo_response_url or None,
+        "wants_signed_requests": found.want_authn_requests_signed,
+    }
+    return IdpSettings(columns, found.certificates, metadata_url)

@@ -1,7 +1,8 @@
 """Logins under way: each is one row, good for one browser and one answer.
 
-The AuthnRequest's ID names the row, so the signed answer leads back to it; the browser is bound by a
-cookie of which only the hash is kept. Where to go afterwards stands in the row, never in what travels.
+The AuthnRequest's ID names the row, so the signed answer of SAML leads back to it, as the state does with
+OpenID Connect; the browser is bound by a cookie of which only the hash is kept. Where to go afterwards stands
+in the row, never in what travels.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from app.core.tenancy import ORG_ID
 from app.core.tokens import Randomness, hash_token, new_token
 from app.core.unit_of_work import UnitOfWork
 from app.sso.models_sign_in import login_requests
+from app.sso.refusals import Reason, SignInRefusedError, Step
 from app.sso.saml.authn_request import request_id
 from app.sso.sessions import CODE_LIFETIME
 
@@ -70,7 +72,7 @@ _REDEEM = (
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What goes to the IdP: the AuthnRequest's ID and the relay state, a handle to the row."""
+    """What goes to the IdP: the AuthnRequest's ID and the relay state or state, a handle to the row."""
 
     request_id: str
     relay_state: str
@@ -127,20 +129,17 @@ class LoginRequests:
         uow.write(_INSERT, {**values, **more})
         return login_id
 
-    def asked(self, connection_id: str, in_response_to: str) -> Row | None:
-        """The login of this connection whose AuthnRequest had this ID, open or not."""
-        return self._find(connection_id, in_response_to.removeprefix("_"))
+    def get(self, connection_id: str, login_id: str) -> Row | None:
+        """A login of this connection, open or not."""
+        if not is_uuid(login_id):
+            return None
+        return self._uow.execute(_BY_ID, {"connection_id": connection_id, "id": login_id}).first()
 
     def handled(self, connection_id: str, relay_state: str) -> Row | None:
         """The login of this connection whose relay state this is, open or not."""
         login_id, _, handle = relay_state.partition(".")
-        row = self._find(connection_id, login_id)
+        row = self.get(connection_id, login_id)
         return row if row is not None and row.handle_hash == hash_token(handle) else None
-
-    def _find(self, connection_id: str, login_id: str) -> Row | None:
-        if not is_uuid(login_id):
-            return None
-        return self._uow.execute(_BY_ID, {"connection_id": connection_id, "id": login_id}).first()
 
     def consume(self, login_id: str, session_id: str | None) -> bool:
         """Take the one answer of an open login; false when it had one or is over."""
@@ -156,8 +155,26 @@ class LoginRequests:
     def of_code(self, connection_id: str, code: str) -> tuple[Row, str] | None:
         """The answered login that a code of `code_of` names, and the secret of its waiting session."""
         login_id, _, secret = code.partition(".")
-        row = self._find(connection_id, login_id)
+        row = self.get(connection_id, login_id)
         return None if row is None or row.session_id is None else (row, secret)
+
+    def require_open(self, login: Row | None, browser: str | None, named: str) -> Row:
+        """The login that an answer names, if it may have one; raises `SignInRefusedError`.
+
+        `browser` is null where the browser could not send its cookie; then the second step demands it.
+        """
+        if login is None:
+            raise SignInRefusedError(Reason.REQUEST_UNKNOWN, Step.REQUEST, received=named)
+        if browser is not None and not self.is_bound(login, browser):
+            raise SignInRefusedError(Reason.OTHER_BROWSER, Step.REQUEST, received=named)
+        if login.consumed_at is not None:
+            raise SignInRefusedError(Reason.REQUEST_CONSUMED, Step.REQUEST, received=named)
+        if login.expires_at <= self._uow.now:
+            late = self._uow.now - login.expires_at
+            raise SignInRefusedError(
+                Reason.REQUEST_EXPIRED, Step.REQUEST, received=f"{int(late.total_seconds())} s too late"
+            )
+        return login
 
     def is_bound(self, login: Row, browser: str) -> bool:
         """Whether this is the browser that began the login."""

@@ -1,9 +1,9 @@
-"""Reads the metadata of identity providers again: daily, and at once when an unknown key has signed.
+"""Reads again what identity providers publish: daily, and at once when an unknown key has signed.
 
 What cannot be used changes nothing but a note: the connection keeps what it read before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,14 +11,12 @@ from sqlalchemy import bindparam, or_, select, update
 
 from app.core.connection import Row
 from app.core.errors import UsherError
-from app.core.guarded_fetch import GuardedFetch
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.sso.connection_events import MetadataRefused
 from app.sso.connections import ConnectionService
-from app.sso.idp_settings import IdpSettings, IdpSettingsReader
+from app.sso.idp_settings import IdpSettings, SettingsReader
 from app.sso.models import connections
-from app.sso.saml.metadata import IdpMetadata
 
 RETRY_EVERY = timedelta(hours=1)
 # An unknown key makes the metadata due at once, but not more often than this.
@@ -26,7 +24,12 @@ ASKED_EVERY = timedelta(minutes=5)
 STEP = 4
 
 _DUE = (
-    select(connections.c.id, connections.c.metadata_url, connections.c.metadata_due_at)
+    select(
+        *(
+            connections.c[name]
+            for name in ("id", "protocol", "idp_entity_id", "metadata_url", "metadata_due_at")
+        )
+    )
     .where(
         connections.c.org_id == ORG_ID,
         connections.c.deleted_at.is_(None),
@@ -49,7 +52,7 @@ _ASK = (
     .values(metadata_due_at=bindparam("moment"))
 )
 
-Found = bytes | UsherError
+Found = IdpSettings | UsherError
 
 
 class MetadataPolls:
@@ -57,13 +60,11 @@ class MetadataPolls:
         self,
         uow: UnitOfWork,
         service: ConnectionService,
-        reader: IdpSettingsReader,
-        fetch: GuardedFetch,
+        readers: Mapping[str, SettingsReader],
     ) -> None:
         self._uow = uow
         self._service = service
-        self._reader = reader
-        self._fetch = fetch
+        self._readers = readers
 
     def ask_now(self, connection_id: str) -> None:
         """An unknown key has signed: let the worker read the metadata at once, if there is a URL."""
@@ -88,27 +89,19 @@ class MetadataPolls:
         if not due:
             return []
         with ThreadPoolExecutor(max_workers=len(due)) as pool:
-            return list(pool.map(lambda row: self._read_one(row.metadata_url), due))
+            return list(pool.map(self._read_one, due))
 
-    def _read_one(self, url: str) -> Found:
+    def _read_one(self, connection: Row) -> Found:
         try:
-            return self._fetch.read(url)
+            return self._readers[connection.protocol].read_again(connection)
         except UsherError as error:
             return error
 
     def _apply(self, row: Row, found: Found) -> None:
-        connection = self._service.row(row.id)
-        try:
-            if isinstance(found, UsherError):
-                raise found
-            metadata = self._parsed(found, connection)
-        except UsherError as error:
-            self._note(connection, error)
-            return
-        self._service.store(row.id, {}, IdpSettings(metadata, row.metadata_url))
-
-    def _parsed(self, xml: bytes, connection: Row) -> IdpMetadata:
-        return self._reader.parse(xml, connection.idp_entity_id)
+        if isinstance(found, UsherError):
+            self._note(self._service.row(row.id), found)
+        else:
+            self._service.store(row.id, {}, found)
 
     def _note(self, connection: Row, error: UsherError) -> None:
         changes = {"metadata_error": error.detail, "metadata_due_at": self._uow.now + RETRY_EVERY}

@@ -8,6 +8,8 @@ The other look-ups of this part are `connection` (keyed by its id, because its U
 organization), `session` (the cookie) and `break_glass_code`.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -23,12 +25,13 @@ from sqlalchemy import (
 from app.core.database import Id, Json, UtcDateTime
 from app.core.tenancy import scoped_table
 from app.directory.models import one_of
+from app.sso.oidc.provider import SECRET_METHODS
 
 DOMAIN_STATES = ("pending", "verified", "grace", "lapsed", "disputed")
 PROOFS = ("dns", "https", "operator")
 # What a look at the record told, see `domain_states`.
 LOOKS = ("present", "published", "absent", "unknown")
-PROTOCOLS = ("saml",)
+PROTOCOLS = ("saml", "oidc")
 MODES = ("off", "test", "optional", "enforced")
 IDP_INITIATED = ("refuse", "bounce", "accept")
 BINDINGS = ("redirect", "post")
@@ -38,6 +41,19 @@ SIDES = ("idp", "sp")
 USES = ("signing", "encryption", "both")
 KEY_STATES = ("next", "current", "retired")
 
+# What only one protocol has, and always has.
+_OF_SAML = ("sso_binding", "wants_signed_requests", "signed", "idp_initiated", "refuse_expired_certificates")
+_OF_OIDC = (
+    *("client_id", "token_endpoint", "secret_method", "jwks_uri", "jwks", "scopes"),
+    *("names_itself", "tells_logouts"),
+)
+
+
+def _has_its_own(protocol: str, own: Sequence[str], others: Sequence[str]) -> str:
+    parts = (*(f"{name} IS NOT NULL" for name in own), *(f"{name} IS NULL" for name in others))
+    return f"protocol <> '{protocol}' OR ({' AND '.join(parts)})"
+
+
 connections = scoped_table(
     "connections",
     Column("id", Id, primary_key=True),
@@ -46,22 +62,38 @@ connections = scoped_table(
     Column("mode", String(8), nullable=False),
     # When `enforced` begins; until then the connection works as `optional`.
     Column("enforced_at", UtcDateTime),
+    # With OIDC the issuer, the authorization endpoint and the end session endpoint.
     Column("idp_entity_id", Text, nullable=False),
     Column("sso_url", Text, nullable=False),
-    Column("sso_binding", String(8), nullable=False),
     Column("slo_url", Text),
+    Column("sso_binding", String(8)),
     Column("slo_binding", String(8)),
     # Where answers to the IdP's own logout requests go, if not to `slo_url`.
     Column("slo_response_url", Text),
-    Column("wants_signed_requests", Boolean, nullable=False),
-    Column("signed", String(16), nullable=False),
-    Column("idp_initiated", String(8), nullable=False),
+    Column("wants_signed_requests", Boolean),
+    Column("signed", String(16)),
+    Column("idp_initiated", String(8)),
+    Column("refuse_expired_certificates", Boolean),
+    Column("client_id", Text),
+    # Under AES-GCM, and which key it is under.
+    Column("sealed_client_secret", Text),
+    Column("sealing_key_id", String(16)),
+    Column("token_endpoint", Text),
+    Column("secret_method", String(24)),
+    Column("userinfo_endpoint", Text),
+    Column("jwks_uri", Text),
+    # The public keys that sign, as they were read last.
+    Column("jwks", Json),
+    Column("scopes", Text),
+    # Whether its answers carry `iss` (RFC 9207), and whether it knows back-channel logout.
+    Column("names_itself", Boolean),
+    Column("tells_logouts", Boolean),
     Column("jit", Boolean, nullable=False),
-    # Our name of a value to the name of the IdP's attribute.
+    # Our name of a value to the name of the IdP's attribute or claim.
     Column("attributes", Json, nullable=False),
     # Folded addresses of those who may sign in while the mode is `test`.
     Column("testers", Json, nullable=False),
-    Column("refuse_expired_certificates", Boolean, nullable=False),
+    # With OIDC the address of the discovery document.
     Column("metadata_url", Text),
     Column("metadata_read_at", UtcDateTime),
     # When the metadata is to be read again; null without a URL.
@@ -84,6 +116,13 @@ connections = scoped_table(
     CheckConstraint(one_of("sso_binding", BINDINGS), name="sso_binding"),
     CheckConstraint(one_of("slo_binding", BINDINGS), name="slo_binding"),
     CheckConstraint(one_of("signed", SIGNED), name="signed"),
+    CheckConstraint(one_of("secret_method", SECRET_METHODS), name="secret_method"),
+    CheckConstraint(_has_its_own("saml", _OF_SAML, _OF_OIDC), name="saml"),
+    CheckConstraint(_has_its_own("oidc", _OF_OIDC, _OF_SAML), name="oidc"),
+    CheckConstraint(
+        "(protocol = 'oidc' AND deleted_at IS NULL) = (sealed_client_secret IS NOT NULL)",
+        name="sealed_client_secret",
+    ),
 )
 Index(
     "ix_connections_metadata_due",

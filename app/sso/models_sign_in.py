@@ -98,6 +98,9 @@ sessions = scoped_table(
     Column("secret_hash", String(64), nullable=False),
     Column("name_id", Text),
     Column("session_index", Text),
+    # What reminds an OpenID provider of the session at a sign-out; under AES-GCM, and which key it is under.
+    Column("sealed_id_token", Text),
+    Column("sealing_key_id", String(16)),
     Column("authenticated_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
@@ -148,8 +151,9 @@ login_traces = scoped_table(
     Column("expected", Json),
     Column("received", Json),
     Column("hint", Text),
-    # The message with everything secret struck out.
+    # The message with everything secret struck out: of SAML, or the claims of a token.
     Column("xml", Text),
+    Column("claims", Text),
     CheckConstraint(one_of("outcome", OUTCOMES), name="outcome"),
 )
 Index("ix_login_traces_occurred_at", login_traces.c.org_id, login_traces.c.occurred_at, login_traces.c.id)

@@ -1,11 +1,17 @@
-"""A SAML message as its trace may show it: structure and times as sent, no secret, nobody's name.
+"""A message as its trace may show it: structure and times as sent, no secret, nobody's name.
 
 Of a text that may name a person only the first letter stays, and the domain of an address, because both
 tell an administrator which attribute was sent. Fails closed: what cannot be parsed is not shown.
 """
 
+import json
+from typing import Any
+
 from lxml import etree
 
+from app.core import strict_json
+from app.sso.oidc.reasons import OidcRefusedError
+from app.sso.oidc.tokens import parts_of
 from app.sso.saml.parsing import decode_base64, parse_message
 from app.sso.saml.reasons import RefusedError
 
@@ -24,6 +30,11 @@ _KEPT = frozenset(
         "X509Certificate",
     }
 )
+# Claims that name servers, apps, rules and tenants.
+_KEPT_CLAIMS = frozenset(
+    {"iss", "aud", "azp", "acr", "amr", "alg", "typ", "kid", "crit", "tid", "ver", "events", "_claim_names"}
+)
+_SECRET_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "jti", "sid", "rh", "uti"})
 _SECRET = frozenset({"SignatureValue", "DigestValue", "CipherValue"})
 
 
@@ -45,6 +56,28 @@ def redacted(encoded: str) -> str | None:
         )
     shown: str = etree.tostring(root, encoding="unicode")
     return shown[:MAX_SHOWN]
+
+
+def redacted_token(token: str) -> str | None:
+    """Header and claims of a token that need not be believed, masked; null when it has none to show."""
+    try:
+        header, body = parts_of(token)
+        claims = strict_json.loads(body)
+    except (OidcRefusedError, strict_json.InvalidJsonError):
+        return None
+    shown = {"header": _masked_members(header), "claims": _masked_members(claims)}
+    return json.dumps(shown, ensure_ascii=False)[:MAX_SHOWN]
+
+
+def _masked_members(value: Any, name: str = "") -> Any:
+    if name in _SECRET_CLAIMS:
+        return "***"
+    if isinstance(value, dict):
+        kept = name in _KEPT_CLAIMS
+        return {key: part if kept else _masked_members(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_masked_members(part, name) for part in value]
+    return masked(value) if isinstance(value, str) and name not in _KEPT_CLAIMS else value
 
 
 def masked(text: str) -> str:

@@ -1,7 +1,7 @@
 """Why a sign-in is refused although its message is genuine: a closed list, with a hint for each.
 
-What the message itself says is judged in `saml`; here stand the reasons that only the open logins, the
-used assertions, the domains and the people of an organization can give.
+What the message itself says is judged in `saml` and `oidc`; here stand the reasons that only the open
+logins, the used assertions, the domains and the people of an organization can give.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.core.errors import UsherError
+from app.sso.oidc.reasons import OidcRefusedError
 from app.sso.saml.reasons import MAX_QUOTED_CHARACTERS, RefusedError
 
 # The one sentence that a refused person reads; the reference number says the rest to who may know it.
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     SUBJECT_TOO_LONG = "subject_too_long"
     EMAIL_MISSING = "email_missing"
     EMAIL_MALFORMED = "email_malformed"
+    EMAIL_UNVERIFIED = "email_unverified"
     DOMAIN_NOT_VERIFIED = "domain_not_verified"
     DOMAIN_CAPTURED_ELSEWHERE = "domain_captured_elsewhere"
     DOMAIN_LAPSED = "domain_lapsed"
@@ -82,6 +84,8 @@ _HINTS: Mapping[Reason, str] = {
     "connection's attributes.email.",
     Reason.EMAIL_MALFORMED: "The value is no e-mail address. Map the attribute that holds the address, "
     "often user.mail instead of the user principal name.",
+    Reason.EMAIL_UNVERIFIED: "The identity provider does not say that the address is verified. Let its ID "
+    "token carry email_verified as true; Entra: add the optional claim xms_edov.",
     Reason.DOMAIN_NOT_VERIFIED: "Nobody has proved to own this domain. Add and verify it, or send another "
     "attribute as the address (an alias or UPN often has another domain).",
     Reason.DOMAIN_CAPTURED_ELSEWHERE: "Another organization has verified this domain. If it is yours, "
@@ -132,7 +136,7 @@ class SignInPageError(UsherError):
         self.help_topic = reason or "reference"
 
 
-Refusal = RefusedError | SignInRefusedError
+Refusal = RefusedError | OidcRefusedError | SignInRefusedError
 
 
 @dataclass(frozen=True, slots=True)

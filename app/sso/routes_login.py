@@ -6,14 +6,13 @@ The page needs no script. Its answer is the same for everybody of a domain, know
 from flask import Blueprint, Response, request
 from markupsafe import Markup
 
-from app.core.ids import edge_id
 from app.core.rate_limit import SignInRate
 from app.sso.addresses import InvalidEmailError, parse_email
 from app.sso.discovery import Discovery
 from app.sso.return_paths import HOME, safe_path
 from app.sso.routes_cookies import Cookies
+from app.sso.routes_login_start import start_login
 from app.sso.routes_pages import page
-from app.sso.routes_sign_in import start_login
 from app.sso.saml.sp_metadata import sp_metadata
 from app.sso.sp_keys import SpKeys
 from app.sso.trusted_connections import TrustedConnections
@@ -48,13 +47,13 @@ def sign_in() -> Response:
     connection_id = service(Discovery).connection_for(email.domain)
     if connection_id is None:
         return _ask("There is no single sign-on for this address.", text)
-    return start_login(edge_id("conn", connection_id))
+    return start_login(service(TrustedConnections).get(connection_id))
 
 
 @blueprint.get("/saml/<connection_id>/metadata")
 def show_metadata(connection_id: str) -> Response:
     """What an identity provider must know of us for this connection."""
-    connection = service(TrustedConnections).enter(connection_id)
+    connection = service(TrustedConnections).enter_saml(connection_id)
     document = sp_metadata(connection.provider, service(SpKeys).published(connection.id))
     return Response(document, content_type="application/samlmetadata+xml")
 

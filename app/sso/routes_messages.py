@@ -1,4 +1,4 @@
-"""How SAML messages come in and go out of requests here."""
+"""How messages come in and go out of requests here."""
 
 from urllib.parse import parse_qsl
 
@@ -14,9 +14,13 @@ MAX_FIELDS = 100
 
 def form_fields() -> list[tuple[str, str]]:
     """The form as it was sent: a repeated field stays repeated. What is no form has none."""
-    text = request.get_data().decode("utf-8", "replace")
+    return fields_of(request.get_data())
+
+
+def fields_of(raw: bytes) -> list[tuple[str, str]]:
+    """The fields of a form or a query, as they were sent."""
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         return []
 

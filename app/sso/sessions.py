@@ -15,6 +15,7 @@ from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.errors import NotFoundError
 from app.core.ids import FIRST_ID
+from app.core.sealing import Sealed, Sealer
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import Randomness, hash_token, new_token
@@ -70,13 +71,18 @@ _REVOKE = {
     "connection": _ending.where(sessions.c.connection_id == bindparam("of_connection_id")),
     "from_before": _ending.where(_from_before),
     "subject": _ending.where(*_of_subject),
+    "connection_session": _ending.where(
+        sessions.c.connection_id == bindparam("of_connection_id"),
+        sessions.c.session_index == bindparam("of_session_index"),
+    ),
     # Where the IdP gave no index at the sign-in, any index of the subject means the session.
     "subject_session": _ending.where(
         *_of_subject,
         or_(sessions.c.session_index == bindparam("of_session_index"), sessions.c.session_index.is_(None)),
     ),
 }
-_SHOWN = tuple(column for column in sessions.c if column.name != "secret_hash")
+_HIDDEN = ("secret_hash", "sealed_id_token", "sealing_key_id")
+_SHOWN = tuple(column for column in sessions.c if column.name not in _HIDDEN)
 _shown = select(*_SHOWN).where(*_live, ~_from_before)
 _PAGE = _shown.where(sessions.c.id > bindparam("after")).order_by(sessions.c.id)
 _BY_ID = _shown.where(sessions.c.id == bindparam("id"))
@@ -104,15 +110,17 @@ class NewSession:
     identity_id: str | None = None
     name_id: str | None = None
     session_index: str | None = None
+    id_token: str | None = None
     ends_at: datetime | None = None
     user_agent: str | None = None
     address: str | None = None
 
 
 class SessionService:
-    def __init__(self, uow: UnitOfWork, randomness: Randomness) -> None:
+    def __init__(self, uow: UnitOfWork, randomness: Randomness, sealer: Sealer) -> None:
         self._uow = uow
         self._randomness = randomness
+        self._sealer = sealer
 
     def begin(self, new: NewSession) -> tuple[str, str]:
         """A session and the secret for the browser's cookie.
@@ -133,11 +141,13 @@ class SessionService:
         uow = self._uow
         session_id = uow.ids.new()
         latest = uow.now + LIFETIME
-        values = {name: getattr(new, name) for name in NewSession.__slots__ if name != "ends_at"}
+        left_out = ("ends_at", "id_token")
+        values = {name: getattr(new, name) for name in NewSession.__slots__ if name not in left_out}
         uow.write(
             _INSERT,
             {
                 **values,
+                **self._sealed(session_id, new.id_token),
                 "id": session_id,
                 "secret_hash": hash_token(secret),
                 "created_at": uow.now,
@@ -149,6 +159,19 @@ class SessionService:
             },
         )
         return session_id
+
+    def _sealed(self, session_id: str, id_token: str | None) -> dict[str, Any]:
+        if id_token is None:
+            return {"sealed_id_token": None, "sealing_key_id": None}
+        sealed = self._sealer.seal(id_token, bound_to=f"{self._uow.org_id} {session_id}")
+        return {"sealed_id_token": sealed.text, "sealing_key_id": sealed.key_id}
+
+    def id_token(self, session: Row) -> str | None:
+        """What the session's provider said at its sign-in, to remind it by at the sign-out."""
+        if session.sealed_id_token is None:
+            return None
+        sealed = Sealed(session.sealed_id_token, session.sealing_key_id)
+        return self._sealer.open(sealed, bound_to=f"{self._uow.org_id} {session.id}")
 
     def hand_out(self, session_id: str, code: str) -> str | None:
         """Exchange the code of a waiting session for the secret of the cookie; null if that is over."""
@@ -215,6 +238,11 @@ class SessionService:
             self._revoke("subject_session", reason, {**subject, "of_session_index": index})
             for index in session_indexes
         )
+
+    def revoke_session_index(self, connection_id: str, session_index: str, reason: str) -> int:
+        """End what the IdP's logout names by its session alone."""
+        values = {"of_connection_id": connection_id, "of_session_index": session_index}
+        return self._revoke("connection_session", reason, values)
 
     def revoke(self, session_id: str, reason: str, *, user_id: str | None = None) -> None:
         """End one session, with `user_id` only one of that person's; raises `NotFoundError`."""

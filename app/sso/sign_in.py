@@ -1,6 +1,6 @@
-"""From a believed assertion to a session: one walk, in which each step can refuse.
+"""From a believed answer to a session: one walk for every protocol, in which each step can refuse.
 
-What the assertion says was judged before, outside any transaction that writes. Here it is bound to its
+What the answer says was judged before, outside any transaction that writes. Here it is bound to its
 request and its browser, spent, and turned into a person, a seat and a session, all in one transaction.
 """
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from app.core.clock import CLOCK_SKEW
 from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.errors import ConflictError
@@ -18,6 +19,7 @@ from app.core.unit_of_work import UnitOfWork
 from app.directory.users import UserService
 from app.sso.addresses import EmailAddress, InvalidEmailError, parse_email
 from app.sso.answers import Accepted, Answer, Client, claim_of, told_of, why_not
+from app.sso.asserted import Asserted
 from app.sso.asserted_people import AssertedPeople, Told
 from app.sso.enforcement_day import is_enforced_elsewhere
 from app.sso.events import UserSignedIn
@@ -28,7 +30,6 @@ from app.sso.models_sign_in import consumed_assertions
 from app.sso.ownership import DomainOwnership, Holder, Ownership
 from app.sso.refusals import Bounced, Reason, SignInRefusedError, Step
 from app.sso.return_paths import safe_path
-from app.sso.saml.assertion import CLOCK_SKEW, Assertion
 from app.sso.sessions import NewSession, SessionService
 from app.sso.trusted_connections import TrustedConnection
 
@@ -86,12 +87,12 @@ class SignInService:
 
     def accept(self, answer: Answer, client: Client) -> Accepted | Bounced:
         """Sign the subject in, or begin anew; raises `SignInRefusedError`."""
-        connection, assertion = answer.connection, answer.assertion
+        connection, asserted = answer.connection, answer.asserted
         self._require_connection(connection)
         request = self._request(answer, client)
         if request is None and connection.idp_initiated == "bounce":
             return Bounced(safe_path(answer.relay_state, self._base_url))
-        self._spend(connection, assertion)
+        self._spend(connection, asserted)
         _require_short(answer)
         email = self._email(answer)
         self._require_tester(connection, email)
@@ -105,10 +106,11 @@ class SignInService:
                 principal_id=user.principal_id,
                 connection_id=connection.id,
                 identity_id=identity_id,
-                name_id=assertion.name_id,
-                session_index=assertion.session_index or None,
-                authenticated_at=assertion.authn_instant,
-                ends_at=assertion.session_not_on_or_after,
+                name_id=asserted.name_id,
+                session_index=asserted.session_index or None,
+                authenticated_at=asserted.authenticated_at,
+                ends_at=asserted.session_ends_at,
+                id_token=asserted.id_token,
                 user_agent=client.user_agent,
                 address=client.address,
             )
@@ -125,9 +127,9 @@ class SignInService:
 
     def spend_refused(self, answer: Answer) -> None:
         """After a refusal: what was believed once must not be believed later, in better circumstances."""
-        self._put_spent(answer.connection, answer.assertion)
-        asked = answer.assertion.in_response_to
-        request = self._requests.asked(answer.connection.id, asked) if asked is not None else None
+        self._put_spent(answer.connection, answer.asserted)
+        login_id = answer.asserted.login_id
+        request = self._requests.get(answer.connection.id, login_id) if login_id is not None else None
         if request is not None:
             self._requests.consume(request.id, None)
 
@@ -141,32 +143,20 @@ class SignInService:
 
     def _request(self, answer: Answer, client: Client) -> Row | None:
         """The open login that was answered; null for an unasked answer that may come."""
-        asked, connection = answer.assertion.in_response_to, answer.connection
+        asked, connection = answer.asserted.login_id, answer.connection
         if asked is None:
             self._require_unasked(answer)
             return None
-        request = self._requests.asked(connection.id, asked)
-        if request is None:
-            raise SignInRefusedError(Reason.REQUEST_UNKNOWN, Step.REQUEST, received=asked)
-        # The cookie comes along only when the IdP is on this very site; the second step demands it.
-        if client.secret is not None and hash_token(client.secret) != request.browser_hash:
-            raise SignInRefusedError(Reason.OTHER_BROWSER, Step.REQUEST, received=asked)
-        if request.consumed_at is not None:
-            raise SignInRefusedError(Reason.REQUEST_CONSUMED, Step.REQUEST, received=asked)
-        if request.expires_at <= self._uow.now:
-            late = self._uow.now - request.expires_at
-            raise SignInRefusedError(
-                Reason.REQUEST_EXPIRED, Step.REQUEST, received=f"{int(late.total_seconds())} s too late"
-            )
-        return request
+        # No cookie comes along with a cross-site POST; the second step demands it.
+        return self._requests.require_open(self._requests.get(connection.id, asked), client.secret, asked)
 
     def _require_unasked(self, answer: Answer) -> None:
-        connection, assertion = answer.connection, answer.assertion
+        connection, asserted = answer.connection, answer.asserted
         if self._requests.handled(connection.id, answer.relay_state) is not None:
             raise SignInRefusedError(Reason.IN_RESPONSE_TO_MISSING, Step.REQUEST, expected="InResponseTo")
         if connection.idp_initiated == "refuse":
             raise SignInRefusedError(Reason.UNSOLICITED, Step.REQUEST, expected="InResponseTo")
-        age = self._uow.now - assertion.issued_at
+        age = self._uow.now - asserted.issued_at
         if connection.idp_initiated == "accept" and age > UNASKED_LIFETIME + CLOCK_SKEW:
             raise SignInRefusedError(
                 Reason.UNSOLICITED_TOO_OLD,
@@ -175,35 +165,34 @@ class SignInService:
                 received=f"{int(age.total_seconds())} s old",
             )
 
-    def _spend(self, connection: TrustedConnection, assertion: Assertion) -> None:
-        if not self._put_spent(connection, assertion):
-            raise SignInRefusedError(Reason.ASSERTION_REPLAYED, Step.REPLAY, received=assertion.assertion_id)
+    def _spend(self, connection: TrustedConnection, asserted: Asserted) -> None:
+        if not self._put_spent(connection, asserted):
+            raise SignInRefusedError(Reason.ASSERTION_REPLAYED, Step.REPLAY, received=asserted.replay_key)
 
-    def _put_spent(self, connection: TrustedConnection, assertion: Assertion) -> bool:
+    def _put_spent(self, connection: TrustedConnection, asserted: Asserted) -> bool:
         values = {
             "connection_id": connection.id,
-            "assertion_hash": hash_token(assertion.assertion_id),
+            "assertion_hash": hash_token(asserted.replay_key),
             "consumed_at": self._uow.now,
-            "expires_at": assertion.replay_until,
+            "expires_at": asserted.replay_until,
         }
         return self._uow.execute(_SPEND, values).rowcount == 1
 
     def _email(self, answer: Answer) -> EmailAddress:
-        text = answer.profile.email
+        text = answer.asserted.email
         if not text:
-            named = ", ".join(sorted(answer.assertion.attributes)) or "none"
+            named = ", ".join(answer.asserted.sent) or "none"
             raise SignInRefusedError(
                 Reason.EMAIL_MISSING,
                 Step.DOMAIN,
                 expected=answer.connection.attributes.get("email", "an e-mail attribute"),
                 received=f"attributes: {named}",
             )
-        try:
-            return parse_email(text)
-        except InvalidEmailError as error:
+        if not answer.asserted.is_email_verified:
             raise SignInRefusedError(
-                Reason.EMAIL_MALFORMED, Step.DOMAIN, expected="an e-mail address", received=text
-            ) from error
+                Reason.EMAIL_UNVERIFIED, Step.DOMAIN, expected="email_verified true", received=text
+            )
+        return _parsed(text)
 
     def _require_tester(self, connection: TrustedConnection, email: EmailAddress) -> None:
         if connection.mode == "test" and email.key not in connection.testers:
@@ -214,14 +203,9 @@ class SignInService:
     def _require_domains(self, answer: Answer, email: EmailAddress) -> bool:
         """Every address in the assertion is this organization's; answers whether newcomers may come in."""
         addresses = [email]
-        name_id = answer.assertion.name_id
-        if "@" in name_id and name_id != email.raw:
-            try:
-                addresses.append(parse_email(name_id))
-            except InvalidEmailError as error:
-                raise SignInRefusedError(
-                    Reason.EMAIL_MALFORMED, Step.DOMAIN, expected="an e-mail address", received=name_id
-                ) from error
+        name = answer.asserted.name
+        if "@" in name and name != email.raw:
+            addresses.append(_parsed(name))
         is_open = True
         for address in addresses:
             judgement = self._ownership.judge(address)
@@ -240,7 +224,7 @@ class SignInService:
         is_new = found is None
         if found is None:
             if not answer.connection.jit:
-                raise SignInRefusedError(Reason.USER_UNKNOWN, Step.IDENTITY, received=claim.name_id)
+                raise SignInRefusedError(Reason.USER_UNKNOWN, Step.IDENTITY, received=claim.name)
             if not is_open_to_new:
                 raise SignInRefusedError(Reason.DOMAIN_LAPSED, Step.DOMAIN, received=email.domain)
             found = Found(self._newcomer(told), None)
@@ -274,8 +258,17 @@ class SignInService:
         return str(request.id)
 
 
+def _parsed(address: str) -> EmailAddress:
+    try:
+        return parse_email(address)
+    except InvalidEmailError as error:
+        raise SignInRefusedError(
+            Reason.EMAIL_MALFORMED, Step.DOMAIN, expected="an e-mail address", received=address
+        ) from error
+
+
 def _require_short(answer: Answer) -> None:
-    for text in (answer.assertion.name_id, answer.profile.stable_id):
+    for text in (answer.asserted.name_id, answer.asserted.subject):
         if len(text) > MAX_SUBJECT_LENGTH:
             raise SignInRefusedError(
                 Reason.SUBJECT_TOO_LONG,

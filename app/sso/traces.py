@@ -59,6 +59,7 @@ class Attempt:
     received: str | None = None
     hint: str | None = None
     xml: str | None = None
+    claims: str | None = None
 
 
 class LoginTraces:

@@ -20,6 +20,7 @@ from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core import strict_json
+from app.core.clock import CLOCK_SKEW
 from app.core.errors import (
     BadRequestError,
     ForbiddenError,
@@ -35,9 +36,8 @@ from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import users
 from app.sso.models_sign_in import consumed_assertions, identities
-from app.sso.saml.assertion import CLOCK_SKEW
 from app.sso.sessions import SessionService
-from app.sso.trusted_connections import TrustedConnection
+from app.sso.trusted_connections import SamlConnection
 
 TYPE = "global-token-revocation+jwt"
 MAX_TOKEN_LENGTH = 8_192
@@ -74,14 +74,14 @@ class UniversalLogout:
         self._uow = uow
         self._sessions = sessions
 
-    def revoke(self, connection: TrustedConnection, audience: str, token: str, body: bytes) -> None:
+    def revoke(self, connection: SamlConnection, audience: str, token: str, body: bytes) -> None:
         """End the sessions of whom the body names; raises what the caller answers: 400 to 422."""
         claims = self._claims(connection, audience, token)
         user_id = self._user(connection, _subject(body))
         self._spend(connection, claims)
         self._sessions.revoke_users([user_id], "universal_logout")
 
-    def _claims(self, connection: TrustedConnection, audience: str, token: str) -> Mapping[str, Any]:
+    def _claims(self, connection: SamlConnection, audience: str, token: str) -> Mapping[str, Any]:
         header, claims = _verified(token, [found.pem for found in connection.expectation.certificates])
         now = self._uow.now
         if header.get("typ") != TYPE:
@@ -96,7 +96,7 @@ class UniversalLogout:
             raise UnauthenticatedError("The token is not valid now; check the clocks.")
         return claims
 
-    def _spend(self, connection: TrustedConnection, claims: Mapping[str, Any]) -> None:
+    def _spend(self, connection: SamlConnection, claims: Mapping[str, Any]) -> None:
         token_id = claims.get("jti")
         if not isinstance(token_id, str) or not token_id:
             raise UnauthenticatedError("The token has no jti.")
@@ -109,7 +109,7 @@ class UniversalLogout:
         if self._uow.execute(_SPEND, values).rowcount != 1:
             raise UnauthenticatedError("The token was used before.")
 
-    def _user(self, connection: TrustedConnection, subject: str) -> str:
+    def _user(self, connection: SamlConnection, subject: str) -> str:
         bare = subject.removeprefix("user_")
         found = self._uow.execute(_BY_ID, {"id": bare}).scalars() if is_uuid(bare) else []
         if not found:

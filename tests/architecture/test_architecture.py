@@ -16,14 +16,15 @@ ALLOWED = {
     "core": set(),
     "scim/protocol": {"core"},
     "sso/saml": {"core"},
+    "sso/oidc": {"core"},
     "directory": {"core"},
     "audit": {"core"},
     "web": {"core"},
     "scim": {"core", "directory", "audit", "scim/protocol"},
-    "sso": {"core", "directory", "audit", "sso/saml"},
+    "sso": {"core", "directory", "audit", "sso/saml", "sso/oidc"},
     "governance": {"core", "directory", "audit"},
     "spend": {"core", "directory", "audit", "governance"},
-    "api": {"core", "directory", "audit", "governance", "scim", "spend", "sso", "sso/saml"},
+    "api": {"core", "directory", "audit", "governance", "scim", "spend", "sso", "sso/saml", "sso/oidc"},
     "selftest": {"core"},
     "demo": {"core", "selftest"},
 }
@@ -55,7 +56,7 @@ def modules() -> list[Path]:
 def part_of(dotted: str) -> str:
     """The part that a module such as `app.scim.protocol.patch` belongs to."""
     names = dotted.split(".")[1:]
-    if names[:2] in (["scim", "protocol"], ["sso", "saml"]):
+    if names[:2] in (["scim", "protocol"], ["sso", "saml"], ["sso", "oidc"]):
         return "/".join(names[:2])
     return names[0] if names else "__init__"
 

@@ -48,6 +48,17 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(body or b"")
 
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        status = {"/moved": 302, "/refused": 400}.get(self.path, 200)
+        body = b"x" * (MAX_BYTES + 1) if self.path == "/large" else sent + self.headers["X-Sent"].encode()
+        self.send_response(status)
+        self.send_header("Location", "/metadata")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
@@ -160,6 +171,28 @@ def test_an_answer_that_takes_too_long_is_given_up(root: str, certificate: Path)
     moments = iter([0.0, 0.0, *[DEADLINE_SECONDS + 1] * 10])
     with pytest.raises(FetchRefusedError, match="within 5 seconds"):
         fetcher(certificate, ticks=lambda: next(moments)).read(f"{root}/metadata")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/token", 200), ("/refused", 400)])
+def test_what_is_sent_arrives_and_any_status_is_an_answer(
+    root: str, certificate: Path, path: str, status: int
+) -> None:
+    answered = fetcher(certificate).send("POST", root + path, headers={"X-Sent": "!"}, body=b"code")
+    assert (answered.status, answered.body, answered.location) == (status, b"code!", None)
+
+
+@pytest.mark.parametrize(("path", "reason"), [("/moved", "not followed"), ("/large", "larger than")])
+def test_what_carries_a_secret_follows_no_redirect_and_has_its_limits(
+    root: str, certificate: Path, path: str, reason: str
+) -> None:
+    with pytest.raises(FetchRefusedError, match=reason):
+        fetcher(certificate).send("POST", root + path, headers={"X-Sent": ""}, body=b"secret")
+
+
+def test_nothing_is_sent_to_an_address_that_is_not_public(root: str, certificate: Path) -> None:
+    inside = fetcher(certificate, is_allowed=is_public)
+    with pytest.raises(FetchRefusedError, match="public internet"):
+        inside.send("POST", f"{root}/token", headers={}, body=b"secret")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ import pytest
 import app.scim.routes  # noqa: F401 - declares refusals of its own
 from app.core.errors import UsherError
 from app.scim.protocol.messages import refusal
+from app.sso.oidc.reasons import OidcRefusedError
+from app.sso.oidc.reasons import ReasonCode as OidcReasonCode
+from app.sso.oidc.reasons import Step as OidcStep
 from app.sso.refusals import Reason, SignInRefusedError
 from app.sso.refusals import Step as SignInStep
 from app.sso.saml.reasons import ReasonCode, RefusedError, Step
@@ -24,6 +27,7 @@ SCIM_MODULES = ("app.core.errors", "app.core.cursors", "app.core.strict_json", "
 
 def hints() -> Iterator[tuple[str, str]]:
     yield from ((code.value, RefusedError(code, Step.SHAPE).hint) for code in ReasonCode)
+    yield from ((code.value, OidcRefusedError(code, OidcStep.TOKEN).hint) for code in OidcReasonCode)
     yield from ((reason.value, SignInRefusedError(reason, SignInStep.DOMAIN).hint) for reason in Reason)
 
 

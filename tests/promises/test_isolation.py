@@ -30,7 +30,7 @@ WITHOUT_OBJECTS = {
     "/scim/v2/Me/<path:_below>",
 }
 # Doors to one connection each, for any browser and for its identity provider.
-PUBLIC = "/sso/saml/<connection_id>/"
+PUBLIC = ("/sso/saml/<connection_id>/", "/sso/oidc/<connection_id>/")
 BODIES = {
     ("PATCH", "/api/v1/connections/<connection_id>"): {"mode": "off"},
     ("PATCH", "/api/v1/domains/<domain_id>"): {"connection_id": None},

@@ -1,8 +1,9 @@
 """A clock that stands where a test puts it."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from app.core.guarded_fetch import MAX_REDIRECTS, FetchRefusedError, GuardedFetch
+from app.core.guarded_fetch import MAX_REDIRECTS, Answered, FetchRefusedError, GuardedFetch
 from app.sso.txt_records import TxtAnswer
 
 
@@ -55,12 +56,17 @@ class FakeResolver:
         return self._answers.get(name, TxtAnswer((), ()))
 
 
+# What answers a request to an address: of its method, headers and body.
+Endpoint = Callable[[str, Mapping[str, str], bytes], Answered]
+
+
 class FakeFetch(GuardedFetch):
     """Documents of others as a test writes them; nothing is fetched."""
 
     def __init__(self) -> None:
         super().__init__()
         self.documents: dict[str, bytes] = {}
+        self.endpoints: dict[str, Endpoint] = {}
         self.asked: list[str] = []
 
     def read(self, url: str, *, max_redirects: int = MAX_REDIRECTS) -> bytes:
@@ -68,3 +74,11 @@ class FakeFetch(GuardedFetch):
         if url not in self.documents:
             raise FetchRefusedError("The address answers with status 404.")
         return self.documents[url]
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answered:
+        self.asked.append(url)
+        if url not in self.endpoints:
+            raise FetchRefusedError("The host cannot be found.")
+        return self.endpoints[url](method, headers, body or b"")

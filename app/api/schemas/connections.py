@@ -29,9 +29,11 @@ MAX_PEM_LENGTH = 20_000
 MAX_URL_LENGTH = 2_048
 MAX_ATTRIBUTE_NAME_LENGTH = 500
 MAX_EMAIL_LENGTH = 254
+MAX_CREDENTIAL_LENGTH = 1_000
 ORIGINS = ("provisioned", "jit")
 
 _URL = validate.Length(1, MAX_URL_LENGTH)
+_CREDENTIAL = validate.Length(1, MAX_CREDENTIAL_LENGTH)
 
 
 class IdpCertificateSchema(Answer):
@@ -59,7 +61,10 @@ def _attributes(**options: Any) -> fields.Dict:
     return fields.Dict(
         keys=fields.String(validate=validate.OneOf(FIELDS)),
         values=fields.String(validate=validate.Length(1, MAX_ATTRIBUTE_NAME_LENGTH)),
-        metadata={"description": "Our names to the identity provider's; the usual ones are known."},
+        metadata={
+            "description": "Our names to the identity provider's; the usual ones are known. With OpenID "
+            "Connect neither email nor stable_id: those are claims of fixed meaning."
+        },
         **options,
     )
 
@@ -72,6 +77,16 @@ def _testers(**options: Any) -> fields.List[Any]:
     )
 
 
+def _saml_only(description: str = "", **options: Any) -> fields.String:
+    told = f"{description} Null with OpenID Connect.".strip()
+    return fields.String(required=True, allow_none=True, metadata={"description": told}, **options)
+
+
+def _oidc_only(description: str = "") -> fields.String:
+    told = f"{description} Null with SAML.".strip()
+    return fields.String(required=True, allow_none=True, metadata={"description": told})
+
+
 class ConnectionSchema(Answer):
     type = fields.Constant("connection", required=True)
     id = EdgeId(edge_ids.CONNECTION, required=True)
@@ -79,25 +94,32 @@ class ConnectionSchema(Answer):
     protocol = fields.String(required=True, validate=validate.OneOf(PROTOCOLS))
     mode = fields.String(required=True, validate=validate.OneOf(MODES))
     enforced_at = Instant(required=True, allow_none=True)
-    acs_url = fields.String(required=True)
-    entity_id = fields.String(required=True)
-    metadata_url = fields.String(required=True, metadata={"description": "Our metadata, for the IdP."})
     login_url = fields.String(required=True)
-    idp_entity_id = fields.String(required=True)
-    idp_metadata_url = fields.String(required=True, allow_none=True)
+    acs_url = _saml_only()
+    entity_id = _saml_only()
+    metadata_url = _saml_only("Our metadata, for the IdP.")
+    idp_entity_id = _saml_only()
+    idp_metadata_url = _saml_only()
+    callback_url = _oidc_only("The redirect URI, for the IdP.")
+    backchannel_logout_url = _oidc_only()
+    post_logout_redirect_uri = _oidc_only("Where the IdP sends people who signed out.")
+    issuer = _oidc_only()
+    discovery_url = _oidc_only()
+    client_id = _oidc_only()
+    scopes = _oidc_only("What is asked for at each sign-in.")
     metadata_read_at = Instant(required=True, allow_none=True)
-    sso_url = fields.String(required=True)
-    sso_binding = fields.String(required=True, validate=validate.OneOf(BINDINGS))
+    sso_url = fields.String(required=True, metadata={"description": "Where people are sent to sign in."})
+    sso_binding = _saml_only(validate=validate.OneOf(BINDINGS))
     slo_url = fields.String(required=True, allow_none=True)
     certificates = fields.List(fields.Nested(IdpCertificateSchema), required=True)
     sp_keys = fields.List(fields.Nested(SpKeySchema), required=True)
     warnings = fields.List(fields.Nested(ConnectionWarning), required=True)
-    idp_initiated = fields.String(required=True, validate=validate.OneOf(IDP_INITIATED))
+    idp_initiated = _saml_only(validate=validate.OneOf(IDP_INITIATED))
     jit = fields.Boolean(required=True)
     attributes = _attributes(required=True)
     testers = _testers(required=True)
-    signed = fields.String(required=True, validate=validate.OneOf(SIGNED))
-    refuse_expired_certificates = fields.Boolean(required=True)
+    signed = _saml_only(validate=validate.OneOf(SIGNED))
+    refuse_expired_certificates = fields.Boolean(required=True, allow_none=True)
     configuration_hash = fields.String(required=True)
     tested_at = Instant(required=True, allow_none=True)
     created_at = Instant(required=True)
@@ -112,6 +134,15 @@ class _ConnectionInput(Schema):
         fields.String(validate=validate.Length(1, MAX_PEM_LENGTH)),
         validate=validate.Length(1, MAX_CERTIFICATES),
     )
+    idp_initiated = fields.String(validate=validate.OneOf(IDP_INITIATED))
+    signed = fields.String(validate=validate.OneOf(SIGNED))
+    refuse_expired_certificates = TrueOrFalse()
+    issuer = fields.String(validate=_URL)
+    discovery_url = fields.String(validate=_URL)
+    client_id = fields.String(validate=_CREDENTIAL)
+    client_secret = fields.String(
+        validate=_CREDENTIAL, load_only=True, metadata={"description": "Kept sealed, never shown again."}
+    )
     enforced_at = Instant()
     break_glass = fields.String(
         validate=validate.OneOf(["console_link"]),
@@ -123,23 +154,17 @@ class NewConnection(_ConnectionInput):
     name = name_field(required=True)
     protocol = fields.String(load_default="saml", validate=validate.OneOf(PROTOCOLS))
     mode = fields.String(load_default="off", validate=validate.OneOf(MODES))
-    idp_initiated = fields.String(load_default="bounce", validate=validate.OneOf(IDP_INITIATED))
     jit = TrueOrFalse(load_default=False)
     attributes = _attributes(load_default=dict)
     testers = _testers(load_default=list)
-    signed = fields.String(load_default="any", validate=validate.OneOf(SIGNED))
-    refuse_expired_certificates = TrueOrFalse(load_default=False)
 
 
 class ConnectionChanges(_ConnectionInput):
     name = name_field()
     mode = fields.String(validate=validate.OneOf(MODES))
-    idp_initiated = fields.String(validate=validate.OneOf(IDP_INITIATED))
     jit = TrueOrFalse()
     attributes = _attributes()
     testers = _testers()
-    signed = fields.String(validate=validate.OneOf(SIGNED))
-    refuse_expired_certificates = TrueOrFalse()
 
     @validates_schema
     def _refuse_empty(self, data: dict[str, object], **_: object) -> None:
@@ -163,19 +188,44 @@ class LockedOutPerson(Answer):
     created_at = Instant(required=True)
 
 
+_SAML_URLS = ("acs_url", "entity_id", "idp_metadata_url")
+_OIDC_URLS = ("callback_url", "backchannel_logout_url", "post_logout_redirect_uri", "issuer", "discovery_url")
+
+
 def show_connection(connection: ConnectionWithKeys, urls: PublicUrls) -> dict[str, Any]:
     row = connection.row
     shown: Mapping[str, Any] = columns(row)
     return {
+        **dict.fromkeys((*_SAML_URLS, *_OIDC_URLS)),
         **shown,
+        **(_shown_saml(row, urls) if row.protocol == "saml" else _shown_oidc(row, urls)),
+        "certificates": connection.idp_certificates,
+        "sp_keys": connection.sp_keys,
+        "warnings": _warnings(connection),
+    }
+
+
+def _shown_saml(row: Row, urls: PublicUrls) -> dict[str, Any]:
+    return {
         "acs_url": urls.saml(row.id, "acs"),
         "entity_id": urls.saml(row.id, "metadata"),
         "metadata_url": urls.saml(row.id, "metadata"),
         "login_url": urls.saml(row.id, "login"),
         "idp_metadata_url": row.metadata_url,
-        "certificates": connection.idp_certificates,
-        "sp_keys": connection.sp_keys,
-        "warnings": _warnings(connection),
+    }
+
+
+def _shown_oidc(row: Row, urls: PublicUrls) -> dict[str, Any]:
+    return {
+        "login_url": urls.oidc(row.id, "login"),
+        "callback_url": urls.oidc(row.id, "callback"),
+        "backchannel_logout_url": urls.oidc(row.id, "backchannel-logout"),
+        "post_logout_redirect_uri": urls.signed_out,
+        "issuer": row.idp_entity_id,
+        "discovery_url": row.metadata_url,
+        # Names of SAML, which mean other addresses there.
+        "idp_entity_id": None,
+        "metadata_url": None,
     }
 
 
@@ -198,6 +248,14 @@ def _warnings(connection: ConnectionWithKeys) -> list[dict[str, str]]:
             {
                 "code": "metadata_not_polled",
                 "detail": "There is no metadata URL, so a new certificate has to be entered by hand.",
+            }
+        )
+    if row.protocol == "oidc" and not row.tells_logouts:
+        found.append(
+            {
+                "code": "logout_not_told",
+                "detail": "The identity provider does not say that it knows back-channel logout, so whoever "
+                "is signed out there stays signed in here until the session ends.",
             }
         )
     if row.sso_url.startswith("http:"):

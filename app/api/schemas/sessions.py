@@ -56,6 +56,11 @@ class LoginTraceSchema(Answer):
     xml = fields.String(
         required=True, allow_none=True, metadata={"description": "The message, names and secrets masked."}
     )
+    claims = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "With OpenID Connect: the token as JSON, names and secrets masked."},
+    )
 
 
 class LoginTraceQuery(PageQuery):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.core.clock import CLOCK_SKEW
 from app.sso.saml.certificates import Certificate, SpKey
 
-CLOCK_SKEW = timedelta(seconds=180)
 MAX_VALIDITY = timedelta(hours=24)
 
 

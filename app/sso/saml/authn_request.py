@@ -48,3 +48,8 @@ def request_id(unique: str) -> str:
     Entra refuses request IDs that begin with one.
     """
     return f"_{unique}"
+
+
+def login_id_of(request_id_: str) -> str:
+    """What `request_id` was made from."""
+    return request_id_.removeprefix("_")

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from lxml import etree
 
-from app.sso.saml.assertion import CLOCK_SKEW, MAX_VALIDITY, Expectation
+from app.core.clock import CLOCK_SKEW
+from app.sso.saml.assertion import MAX_VALIDITY, Expectation
 from app.sso.saml.names import BEARER, SUCCESS, Element, children, tag, text_of
 from app.sso.saml.parsing import instant
 from app.sso.saml.reasons import ReasonCode, RefusedError, Step

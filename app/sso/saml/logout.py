@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.sso.saml.assertion import CLOCK_SKEW
+from app.core.clock import CLOCK_SKEW
 from app.sso.saml.bindings import read_signed_query, which_message
 from app.sso.saml.certificates import Certificate
 from app.sso.saml.conditions import check_destination, check_not_future, check_not_past

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 
+from app.core.browser_urls import UrlRefusedError, check_browser_url
 from app.core.errors import UnprocessableError
 from app.sso.saml.certificates import Certificate, load_certificate
 from app.sso.saml.names import SAMLP, Element, children, tag
@@ -18,7 +18,6 @@ from app.sso.saml.parsing import hardened, utc
 MAX_METADATA_BYTES = 1_048_576
 MAX_CERTIFICATES = 10
 MAX_ENTITY_ID_CHARACTERS = 1_024
-MAX_URL_CHARACTERS = 2_048
 _MAX_NAMED = 10
 
 
@@ -114,29 +113,10 @@ def check_fields(
 
 def check_url(url: str, allow_http: bool) -> str:
     """An address that a browser may be sent to; raises `MetadataError`."""
-    # Browsers drop line breaks and tabs within a scheme, so they are looked for first.
-    if not url.isascii() or any(sign <= " " or sign in '\\"<>^`{|}\x7f' for sign in url):
-        raise MetadataError(MetadataFault.URL_MALFORMED, f"The URL has signs that no URL has: {url[:200]!r}.")
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise MetadataError(MetadataFault.URL_MALFORMED, f"This is no URL: {url[:200]!r}.") from None
-    if parts.scheme not in ("https", "http"):
-        raise MetadataError(
-            MetadataFault.URL_SCHEME, f"A URL must begin with https://, but one is {url[:200]!r}."
-        )
-    if parts.scheme == "http" and not allow_http:
-        raise MetadataError(
-            MetadataFault.URL_NOT_HTTPS, f"A URL must begin with https:// outside development: {url[:200]!r}."
-        )
-    if not host or "@" in parts.netloc or "#" in url or len(url) > MAX_URL_CHARACTERS:
-        raise MetadataError(
-            MetadataFault.URL_MALFORMED,
-            f"A URL needs a host, no credentials, no fragment, and at most {MAX_URL_CHARACTERS} signs:"
-            f" {url[:200]!r}.",
-        )
-    return url
+        return check_browser_url(url, allow_http=allow_http)
+    except UrlRefusedError as error:
+        raise MetadataError(MetadataFault(error.code), error.detail) from error
 
 
 def _parse(xml: bytes) -> Element:
