@@ -1,5 +1,8 @@
 """Connections by OpenID Connect beside those by SAML, and what their sessions and traces hold."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -9,15 +12,17 @@ down_revision = "20261129_usage"
 branch_labels = None
 depends_on = None
 
+Columns = dict[str, "sa.types.TypeEngine[Any]"]
+
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-OF_SAML = {
+OF_SAML: Columns = {
     "sso_binding": sa.String(8),
     "wants_signed_requests": sa.Boolean(),
     "signed": sa.String(16),
     "idp_initiated": sa.String(8),
     "refuse_expired_certificates": sa.Boolean(),
 }
-OF_OIDC = {
+OF_OIDC: Columns = {
     "client_id": sa.Text(),
     "token_endpoint": sa.Text(),
     "secret_method": sa.String(24),
@@ -27,12 +32,12 @@ OF_OIDC = {
     "names_itself": sa.Boolean(),
     "tells_logouts": sa.Boolean(),
 }
-SOMETIMES = {
+SOMETIMES: Columns = {
     "sealed_client_secret": sa.Text(),
     "sealing_key_id": sa.String(16),
     "userinfo_endpoint": sa.Text(),
 }
-ADDED = {
+ADDED: dict[str, Columns] = {
     "sessions": {"sealed_id_token": sa.Text(), "sealing_key_id": sa.String(16)},
     "login_traces": {"claims": sa.Text()},
 }
@@ -79,7 +84,7 @@ def downgrade() -> None:
     _describe_indexes()
 
 
-def _own(protocol: str, own: dict[str, object], others: dict[str, object]) -> str:
+def _own(protocol: str, own: Iterable[str], others: Iterable[str]) -> str:
     parts = (*(f"{name} IS NOT NULL" for name in own), *(f"{name} IS NULL" for name in others))
     return f"protocol <> '{protocol}' OR ({' AND '.join(parts)})"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.clock import CLOCK_SKEW
 from app.core.urls import PublicUrls
 from app.directory.credential_expiry import NOTICE_DAYS
 from app.scim.protocol.constants import MAX_COUNT
@@ -14,7 +15,6 @@ from app.sso.break_glass import CODES, LIFETIME
 from app.sso.enforcement import BREAK_GLASS_OWNERS, CERTIFICATE_LEFT, LIST_GOOD_FOR, NOTICE, TEST_GOOD_FOR
 from app.sso.models import MODES
 from app.sso.okta_values import okta_values
-from app.sso.saml.assertion import CLOCK_SKEW
 from app.sso.saml.parsing import MAX_MESSAGE_BYTES
 from app.web.requests import MAX_BODY_BYTES, MAX_GROUP_BODY_BYTES
 from tests.support.server import ROOT

@@ -52,14 +52,19 @@ THEIRS = {
     "onmicrosoft.com",
     "user.mail",
 }
-# Words of HTTP, of SCIM, and of an installation.
+# Words of HTTP, of SCIM, of tokens (RFC 7519), and of an installation.
 COMMON = {
     "Authorization: Bearer",
     "Bearer",
     "Retry-After",
     "application/scim+json",
     "count",
+    "jti",
+    "none",
+    "oid",
     "scimType",
+    "sid",
+    "sub",
     "usher",
     ".venv/bin",
 }
