@@ -15,6 +15,7 @@ from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import groups, organizations, principals
+from app.directory.principals import as_of
 from app.governance.cap_book import CapBook
 from app.governance.caps import DEPROVISIONED, PersonalCaps
 from app.governance.decisions import Decision
@@ -159,7 +160,10 @@ class _Draft:
 
     def _add(self, decision: Decision) -> None:
         state, entitlement, seat = decision.state, decision.entitlement, decision.seat
-        row = self._row(decision.person.user_id, state, decision.person.role_id, entitlement.role_id)
+        # Time may have taken already what nobody has written down yet.
+        now = as_of(decision.person, self._now)
+        row = self._row(decision.person.user_id, now.seat_state, now.role_id, entitlement.role_id)
+        row.state_after = state
         if decision.loses_seat:
             row.state_after = "released"
             self.freed += state in HOLDING

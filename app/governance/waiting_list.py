@@ -4,6 +4,7 @@ It hands over what it is given and must not know how many places there are.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
@@ -19,7 +20,7 @@ _ORDER = (seats.c.waiting_rank, seats.c.since, seats.c.user_id)
 # People whom another transaction is deciding about at this moment are passed over; the job that is
 # left behind comes back for them.
 _NEXT = (
-    select(seats.c.user_id, seats.c.role_id, principals.c.suspension)
+    select(seats.c.user_id, seats.c.role_id, principals.c.suspension, principals.c.lapses_at)
     .select_from(
         seats.join(
             principals,
@@ -86,8 +87,13 @@ class WaitingList:
         return {row.user_id: row.position for row in found}
 
     def serve(self, places: int) -> int:
-        """Give places to the first who wait; answers to how many."""
-        chosen = self._uow.execute(_NEXT, {"count": places}).all()
+        """Give places to the first who wait; answers to how many.
+
+        Not to somebody whose rights have lapsed, nor to anybody behind them: what they keep is still to be
+        decided, and with it whose turn it is.
+        """
+        line = self._uow.execute(_NEXT, {"count": places})
+        chosen = list(takewhile(lambda row: row.lapses_at is None or self._uow.now < row.lapses_at, line))
         self._assign("assigned", [row for row in chosen if row.suspension is None])
         self._assign("suspended", [row for row in chosen if row.suspension is not None])
         return len(chosen)

@@ -162,3 +162,59 @@ def test_an_end_before_its_beginning_is_refused(acme: Organization) -> None:
     }
     response = acme.api.post("/group_mappings", body)
     assert (response.status_code, json_of(response)["detail"][:10]) == (400, "expires_at")
+
+
+def test_a_free_place_is_not_given_to_who_has_lapsed_while_waiting(
+    acme: Organization, stopped: FakeClock
+) -> None:
+    acme.api.put("/seat_pool", {"quantity": 1})
+    leaver = acme.scim.create_user()
+    acme.map_group(acme.scim.create_group(members=[leaver]))
+    lapsed = person_with_mapping(acme, stopped, expires_at=1)
+    behind = person_with_mapping(acme, stopped)
+    stopped.advance(hours=1)
+    acme.scim.set_active(leaver, False)
+    acme.work()
+    assert (acme.seat_state(lapsed), acme.seat_state(behind)) == ("released", "assigned")
+    assert "seat.assigned" not in acme.audit_actions(lapsed)
+
+
+def test_who_lapsed_in_part_while_waiting_keeps_their_turn(acme: Organization, stopped: FakeClock) -> None:
+    acme.api.put("/seat_pool", {"quantity": 1})
+    leaver = acme.scim.create_user()
+    acme.map_group(acme.scim.create_group(members=[leaver]))
+    role_id = json_of(acme.api.post("/roles", {"name": "chat", "surfaces": ["chat"]}))["id"]
+    first = person_with_mapping(acme, stopped, expires_at=1)
+    body = {"group_id": edge_id("group", acme.scim.create_group(members=[first])), "role_id": role_id}
+    assert acme.api.post("/group_mappings", body).status_code == 201
+    behind = person_with_mapping(acme, stopped)
+    stopped.advance(hours=1)
+    acme.scim.set_active(leaver, False)
+    assert acme.seat_state(behind) == "waitlisted"
+    acme.work()
+    assert (acme.seat_state(first), acme.seat_state(behind)) == ("assigned", "waitlisted")
+
+
+def test_a_plan_does_not_take_again_what_has_lapsed(acme: Organization, stopped: FakeClock) -> None:
+    person_with_mapping(acme, stopped, expires_at=1)
+    stopped.advance(hours=1)
+    plan = json_of(acme.api.post("/group_mappings/plan", {"data": []}))
+    assert (plan["data"], plan["totals"]["seats_lost"], plan["totals"]["monthly_usd"]) == ([], 0, "0")
+
+
+def test_a_plan_says_of_a_lapsed_seat_that_it_is_released(acme: Organization, stopped: FakeClock) -> None:
+    person = person_with_mapping(acme, stopped, expires_at=1)
+    stopped.advance(hours=1)
+    (mapping,) = json_of(acme.api.get("/group_mappings"))["data"]
+    order = [{"group_id": mapping["group_id"], "role_id": mapping["role_id"]}]
+    plan = json_of(acme.api.post("/group_mappings/plan", {"data": order}))
+    (row,) = plan["data"]
+    assert row["user_id"] == edge_id("user", person)
+    assert row["seat_state"] == {"before": "released", "after": "assigned"}
+    assert row["role_id"] == {"before": None, "after": mapping["role_id"]}
+    assert plan["totals"]["seats_gained"] == 1
+    assert (
+        acme.api.post("/group_mappings/apply", {"plan_hash": plan["plan_hash"], "data": order}).status_code
+        == 200
+    )
+    assert acme.seat_state(person) == "assigned"
