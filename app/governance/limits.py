@@ -170,9 +170,7 @@ class LimitService:
     def get(self, limit_id: str) -> Row:
         row = self._uow.execute(_BY_ID, {"id": limit_id, "moment": self._uow.now}).first()
         if row is None:
-            raise NotFoundError(
-                f"There is no spend limit with the id {limit_id!r}.", code="spend_limit_not_found"
-            )
+            raise _not_found(limit_id)
         return row
 
     def page(self, *, after: str, limit: int, filters: Mapping[str, str]) -> Sequence[Row]:
@@ -227,7 +225,9 @@ class LimitService:
 
     def delete(self, limit_id: str) -> None:
         row = self.get(limit_id)
-        self._uow.execute(_DELETE, {"row_id": limit_id})
+        if self._uow.execute(_DELETE, {"row_id": limit_id}).rowcount == 0:
+            # Somebody else has deleted it meanwhile, and that is in the log once.
+            raise _not_found(limit_id)
         scope = Scope(row.scope_type, row.user_id or row.scope_id)
         self._uow.add(SpendLimitDeleted(*_target(scope), {"window": row.window, **_said_of(row)}))
 
@@ -247,6 +247,10 @@ class LimitService:
         if scope.id != self._uow.org_id:
             raise NotFoundError("There is no such organization here.", code="organization_not_found")
         return scope.id
+
+
+def _not_found(limit_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no spend limit with the id {limit_id!r}.", code="spend_limit_not_found")
 
 
 def _target(scope: Scope) -> tuple[str, str]:

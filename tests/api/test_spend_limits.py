@@ -5,7 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from app.core.clock import rfc3339
+from app.core.ids import edge_id
+from app.governance.limits import LimitService
 from tests.support.fakes import FakeClock
 
 Problem = Callable[..., dict[str, Any]]
@@ -90,6 +94,21 @@ def effective(acme: Any, user: str) -> list[tuple[str, str, bool]]:
 
 def org_of(acme: Any) -> str:
     return str(acme.get("/organization").json["id"])
+
+
+def test_of_two_who_delete_a_limit_at_once_one_finds_it_gone(
+    acme: Any, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = {"type": "organization", "id": edge_id("org", acme.org_id)}
+    made = acme.post("/spend_limits", {"scope": scope, "window": "daily", "amount_usd": "5"}).json
+    with acme.services() as services:
+        seen = services.get(LimitService).get(made["id"].removeprefix("spl_"))
+    path = f"/spend_limits/{made['id']}"
+    assert acme.call("DELETE", path).status_code == 200
+    # The other one has read it before.
+    monkeypatch.setattr(LimitService, "get", lambda *_: seen)
+    problem(acme.call("DELETE", path), 404, "spend_limit_not_found")
+    assert acme.organization.audit_actions().count("spend_limit.deleted") == 1
 
 
 def test_a_limit_is_set_shown_replaced_and_deleted(acme: Any) -> None:
