@@ -159,6 +159,9 @@ class HeldChangeService:
         user_ids = [row.user_id for row in people]
         for decisions in self._entitlements.preview(load_policy(self._uow), user_ids, lock=False):
             for decision in decisions:
+                if decision.seat is not None and decision.seat.manual_role_id is not None:
+                    # Somebody has given them a seat by hand meanwhile; that word stands.
+                    continue
                 for source in decision.entitlement.sources:
                     if source.group_id == change.group_id:
                         roles.setdefault(decision.person.user_id, source.role_id)

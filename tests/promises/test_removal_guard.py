@@ -180,6 +180,17 @@ def test_discarding_keeps_what_the_group_gave_and_not_what_another_gives(acme: O
     assert (acme.seat_state(people[0]), role_of(acme, people[0])) == ("assigned", "member")
 
 
+def test_discarding_leaves_a_seat_alone_that_was_given_by_hand_meanwhile(acme: Organization) -> None:
+    group_id, people = seated(acme)
+    acme.scim.remove_members(group_id, *people)
+    by_hand = {"user_id": edge_id("user", people[0]), "role_id": acme.role_id("admin"), "reason": "on call"}
+    assert acme.api.post("/seats", by_hand).status_code == 201
+    decide(acme, held(acme)[0], "discard")
+    seats = [json_of(acme.api.get(f"/seats/{edge_id('user', person)}")) for person in people[:2]]
+    assert [seat["role_id"] for seat in seats] == [acme.role_id("admin"), acme.role_id("member")]
+    assert (seats[0]["reason"], seats[0]["state"]) == ("on call", "assigned")
+
+
 def test_who_is_a_member_again_is_held_no_longer(acme: Organization) -> None:
     group_id, people = seated(acme)
     acme.scim.remove_members(group_id, *people)
