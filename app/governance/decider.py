@@ -76,8 +76,11 @@ class Decider:
             seat = found.get(person.user_id)
             entitlement, held = NOTHING, standing.get(person.user_id, NOTHING_HELD)
             manual_role_id = seat.manual_role_id if seat is not None else None
-            if person.active and not _has_lapsed(person, since):
-                mine = held.group_ids.union(groups.get(person.user_id, ()))
+            mine = held.group_ids.union(groups.get(person.user_id, ()))
+            if _has_lapsed(person, since):
+                # Nothing but a role that is held as the last owner's.
+                mine, manual_role_id = frozenset(), None
+            if person.active:
                 # Who has signed in for a seat that they hold need not do so again.
                 signed_in = mine if signing_in else mine & _signed_in_for(seat)
                 key = mine, manual_role_id, held_roles.get(person.user_id, held.role_id), signed_in

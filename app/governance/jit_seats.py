@@ -3,7 +3,7 @@
 The decision itself is in `entitlements`; this only finds whom time has made it different for.
 """
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, exists, or_, select
 
 from app.core.batches import BATCH
 from app.core.database import UtcDateTime
@@ -11,15 +11,19 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
 from app.governance.entitlements import EntitlementService
+from app.governance.models import holds
 from app.governance.policy import jit_seats_since
 
-# With something left to lose.
+# With something left to lose: the role of the last owner is held, and waits for an administrator.
 IS_LAPSED = and_(
     principals.c.jit_signed_in_at < bindparam("since", type_=UtcDateTime()),
     principals.c.active.is_(True),
     or_(
         principals.c.role_id.is_not(None),
         and_(principals.c.seat_state.is_not(None), principals.c.seat_state != "released"),
+    ),
+    ~exists().where(
+        holds.c.org_id == ORG_ID, holds.c.principal_id == principals.c.id, holds.c.role_id.is_not(None)
     ),
 )
 _LAPSED = (

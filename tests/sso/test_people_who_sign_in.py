@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cast import Organization, json_of
+from app.core.ids import edge_id
+from app.governance.jit_seats import JitSeats
+from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.sign_on import SignOn, session_of, sign_on
 
@@ -313,6 +315,20 @@ def test_who_exists_only_by_signing_in_loses_the_seat_after_a_while(
     door.sign_in(other, **with_groups(other, "Sales"))
     assert acme.seat_state(user_id) == "released"
     assert json_of(session_of(door.sign_in(email, **with_groups(email, "Sales"))))["seat_state"] == "assigned"
+
+
+def test_the_last_owner_stays_one_without_signing_in(door: SignOn, acme: Organization, later: Later) -> None:
+    email = f"ada@{door.domain}"
+    user_id = user_of(acme, door.sign_in(email, **with_groups(email, "Owners")))
+    acme.map_group(json_of(acme.api.get("/groups"))["data"][0]["id"].removeprefix("group_"), "owner")
+    for _ in range(2):
+        later(days=31)
+        shown = json_of(acme.api.get(f"/users/{edge_id('user', user_id)}"))
+        assert (shown["role_id"], shown["seat_state"]) == (acme.role_id("owner"), "assigned")
+    (change,) = json_of(acme.api.get("/held_changes"))["data"]
+    assert (change["cause"], change["state"], change["people"]) == ("last_owner", "held", 1)
+    with in_organization(acme.app, acme.id, write=False) as services:
+        assert not services.get(JitSeats).has_lapsed()
 
 
 def test_whom_the_idp_provisions_keeps_the_seat_without_signing_in(
