@@ -51,13 +51,15 @@ def take_answer(connection_id: str) -> Response:
     except (OidcRefusedError, SignInRefusedError) as refusal:
         raise refused(connection, refusal) from refusal
     requests, browser = service(LoginRequests), service(Cookies).read(BROWSER)
+    # Without the secret behind it, which no trace shall hold.
+    named = callback.state.partition(".")[0]
     login = requests.handled(connection.id, callback.state)
     if login is not None and login.redeemed_at is not None and _presented() == login.session_id:
         # The page was loaded again; the session is there.
         return see_other(login.return_to)
     try:
         # Without its cookie, which a link brings along, a browser is another one.
-        login = requests.require_open(login, browser or "", callback.state)
+        login = requests.require_open(login, browser or "", named)
     except SignInRefusedError as refusal:
         raise refused(connection, refusal) from refusal
     return _end_login(connection, callback, login.id, browser or "")
