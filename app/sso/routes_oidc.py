@@ -11,8 +11,8 @@ from flask import Blueprint, Response, request
 from app.core.rate_limit import SignInRate
 from app.sso.answers import Answer
 from app.sso.login_requests import LoginRequests
-from app.sso.oidc.authorization import login_secrets
-from app.sso.oidc.callback import Callback, check_issuer, code_of, read_callback
+from app.sso.oidc.authorization import LoginSecrets, login_secrets
+from app.sso.oidc.callback import Callback, Tokens, check_issuer, code_of, read_callback
 from app.sso.oidc.reasons import OidcRefusedError, ReasonCode, Step
 from app.sso.oidc_exchange import OidcExchange
 from app.sso.redaction import redacted_token
@@ -26,7 +26,7 @@ from app.sso.sessions import SessionService
 from app.sso.sign_in import SignInService
 from app.sso.single_logout import SingleLogout
 from app.sso.trusted_connections import OidcConnection, TrustedConnections
-from app.web.context import service
+from app.web.context import service, state
 from app.web.transaction import writes
 
 blueprint = Blueprint("oidc", __name__, url_prefix="/sso")
@@ -72,7 +72,7 @@ def _end_login(connection: OidcConnection, callback: Callback, login_id: str, br
     try:
         check_issuer(callback, connection.expectation.issuer, required=connection.names_itself)
         code = code_of(callback)
-        tokens = exchange.tokens(connection, code, secrets)
+        tokens = _tokens(connection, code, secrets)
         shown = Shown(claims=redacted_token(tokens.id_token))
         asserted = exchange.believe(connection, tokens, code=code, secrets=secrets, login_id=login_id)
     except OidcRefusedError as refusal:
@@ -102,6 +102,14 @@ def end_sessions(connection_id: str) -> Response:
         body = {"error": "invalid_request", "error_description": refusal.reason.value}
         return _unstored(Response(json.dumps(body), 400, content_type="application/json"))
     return _unstored(Response(status=200))
+
+
+def _tokens(connection: OidcConnection, code: str, secrets: LoginSecrets) -> Tokens:
+    """What the provider gives for the code, once: a view that lost a race is repeated, a code is not."""
+    current = state()
+    if not isinstance(current.carried, Tokens):
+        current.carried = service(OidcExchange).tokens(connection, code, secrets)
+    return current.carried
 
 
 def _only(tokens: Sequence[str]) -> str:
