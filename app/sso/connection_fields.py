@@ -11,7 +11,7 @@ _SAML = (
     *("metadata_xml", "metadata_url", "idp_entity_id", "sso_url", "certificates"),
     *("idp_initiated", "signed", "refuse_expired_certificates"),
 )
-_OIDC = ("issuer", "discovery_url", "client_id", "client_secret")
+_OIDC = ("issuer", "discovery_url", "client_id", "client_secret", "scopes")
 _FOREIGN = {"saml": _OIDC, "oidc": _SAML}
 _ATTRIBUTES = {"saml": SAML_ATTRIBUTES, "oidc": tuple(USUAL_CLAIMS)}
 _NEEDED = {"saml": (), "oidc": ("client_id", "client_secret")}
@@ -37,6 +37,8 @@ def check_given(protocol: str, given: Mapping[str, Any], *, is_new: bool) -> Non
         raise ForeignFieldError(
             f"A connection by {protocol} maps {', '.join(_ATTRIBUTES[protocol])}, not {', '.join(unknown)}."
         )
+    if "openid" not in given.get("scopes", "openid").split():
+        raise ForeignFieldError("The scopes of a connection must hold openid.", code="scope_missing_openid")
     missing = [name for name in _NEEDED[protocol] if is_new and name not in given]
     if missing:
         raise ForeignFieldError(

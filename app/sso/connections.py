@@ -97,6 +97,7 @@ class ConnectionService:
         row = {
             **dict.fromkeys(CHANGEABLE),
             **USUAL[protocol],
+            **settings.usual,
             **self._plain(connection_id, reader, values),
             **self._from_idp(settings),
             "id": connection_id,

@@ -4,7 +4,7 @@ Here for SAML, in `provider_settings` for OpenID Connect. No transaction is open
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.core.connection import Row
@@ -24,11 +24,15 @@ class IdpSourceError(BadRequestError):
 
 @dataclass(frozen=True, slots=True)
 class IdpSettings:
-    """`columns` are those of `connections`; `metadata_url` is null where nothing is read again."""
+    """`columns` are those of `connections`, `usual` those that an administrator may decide otherwise.
+
+    `metadata_url` is null where nothing is read again.
+    """
 
     columns: Mapping[str, Any]
     certificates: Sequence[Certificate]
     metadata_url: str | None
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SettingsReader(Protocol):

@@ -80,7 +80,8 @@ class OidcExchange:
         claims = token.claims
         if claims.get("email") is None:
             # A provider that follows the letter of Core 5.4 tells the rest at UserInfo only.
-            claims = {**self._userinfo(connection, tokens, subject.sub), **claims}
+            told = {name: value for name, value in claims.items() if value is not None}
+            claims = {**self._userinfo(connection, tokens, subject.sub), **told}
         asserted = asserted_by_oidc(
             token,
             subject,

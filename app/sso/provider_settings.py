@@ -59,8 +59,7 @@ class ProviderSettingsReader:
             "userinfo_endpoint": provider.userinfo_endpoint,
             "jwks_uri": provider.jwks_uri,
             "jwks": [dict(key) for key in self.keys(provider.jwks_uri)],
-            "scopes": provider.scopes,
             "names_itself": provider.names_itself,
             "tells_logouts": provider.tells_logouts,
         }
-        return IdpSettings(columns, (), url)
+        return IdpSettings(columns, (), url, {"scopes": provider.scopes})

@@ -11,8 +11,8 @@ from flask import Blueprint, Response, request
 from app.core.rate_limit import SignInRate
 from app.sso.answers import Answer
 from app.sso.login_requests import LoginRequests
-from app.sso.oidc.authorization import login_secrets
-from app.sso.oidc.callback import Callback, check_issuer, code_of, read_callback
+from app.sso.oidc.authorization import LoginSecrets, login_secrets
+from app.sso.oidc.callback import Callback, Tokens, check_issuer, code_of, read_callback
 from app.sso.oidc.reasons import OidcRefusedError, ReasonCode, Step
 from app.sso.oidc_exchange import OidcExchange
 from app.sso.redaction import redacted_token
@@ -26,7 +26,7 @@ from app.sso.sessions import SessionService
 from app.sso.sign_in import SignInService
 from app.sso.single_logout import SingleLogout
 from app.sso.trusted_connections import OidcConnection, TrustedConnections
-from app.web.context import service
+from app.web.context import service, state
 from app.web.transaction import writes
 
 blueprint = Blueprint("oidc", __name__, url_prefix="/sso")
@@ -51,13 +51,15 @@ def take_answer(connection_id: str) -> Response:
     except (OidcRefusedError, SignInRefusedError) as refusal:
         raise refused(connection, refusal) from refusal
     requests, browser = service(LoginRequests), service(Cookies).read(BROWSER)
+    # Without the secret behind it, which no trace shall hold.
+    named = callback.state.partition(".")[0]
     login = requests.handled(connection.id, callback.state)
     if login is not None and login.redeemed_at is not None and _presented() == login.session_id:
         # The page was loaded again; the session is there.
         return see_other(login.return_to)
     try:
         # Without its cookie, which a link brings along, a browser is another one.
-        login = requests.require_open(login, browser or "", callback.state)
+        login = requests.require_open(login, browser or "", named)
     except SignInRefusedError as refusal:
         raise refused(connection, refusal) from refusal
     return _end_login(connection, callback, login.id, browser or "")
@@ -70,7 +72,7 @@ def _end_login(connection: OidcConnection, callback: Callback, login_id: str, br
     try:
         check_issuer(callback, connection.expectation.issuer, required=connection.names_itself)
         code = code_of(callback)
-        tokens = exchange.tokens(connection, code, secrets)
+        tokens = _tokens(connection, code, secrets)
         shown = Shown(claims=redacted_token(tokens.id_token))
         asserted = exchange.believe(connection, tokens, code=code, secrets=secrets, login_id=login_id)
     except OidcRefusedError as refusal:
@@ -100,6 +102,14 @@ def end_sessions(connection_id: str) -> Response:
         body = {"error": "invalid_request", "error_description": refusal.reason.value}
         return _unstored(Response(json.dumps(body), 400, content_type="application/json"))
     return _unstored(Response(status=200))
+
+
+def _tokens(connection: OidcConnection, code: str, secrets: LoginSecrets) -> Tokens:
+    """What the provider gives for the code, once: a view that lost a race is repeated, a code is not."""
+    current = state()
+    if not isinstance(current.carried, Tokens):
+        current.carried = service(OidcExchange).tokens(connection, code, secrets)
+    return current.carried
 
 
 def _only(tokens: Sequence[str]) -> str:

@@ -86,6 +86,8 @@ def test_an_answer_signs_in_only_the_browser_that_asked(door: OidcSignOn) -> Non
     for browser in (victim, fresh):
         assert reason(door.come_back(browser, query)) == (403, "other_browser")
         assert session_of(browser).status_code == 401
+    # What would let the attacker's answer in is not to be read anywhere.
+    assert query["state"].partition(".")[2] not in door.traces()[0]["received"]
 
 
 def test_a_code_of_another_login_is_worth_nothing(door: OidcSignOn) -> None:

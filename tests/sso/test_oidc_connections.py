@@ -1,6 +1,7 @@
 """Connections by OpenID Connect over REST: made by discovery, shown, changed, refused, deleted."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -170,6 +171,8 @@ def test_of_keys_only_the_public_parts_that_sign_are_kept(
         ({"attributes": {"email": "upn"}}, "field_of_other_protocol"),
         ({"attributes": {"stable_id": "employee"}}, "field_of_other_protocol"),
         ({"protocol": "saml"}, "field_of_other_protocol"),
+        ({"scopes": "profile email"}, "scope_missing_openid"),
+        ({"scopes": "openid  email"}, "invalid_request"),
     ],
 )
 def test_fields_of_the_other_protocol_and_missing_ones_are_named(
@@ -210,6 +213,17 @@ def test_a_connection_keeps_its_issuer(acme: Organization, idp: OidcIdp) -> None
     made = json_of(acme.api.post("/connections", body(idp)))
     response = acme.api.patch(f"/connections/{made['id']}", {"issuer": new_idp(acme).issuer})
     assert (response.status_code, json_of(response)["code"]) == (409, "issuer_fixed")
+
+
+def test_the_scopes_are_those_that_are_usual_until_somebody_says_otherwise(
+    acme: Organization, idp: OidcIdp, later: Callable[..., None]
+) -> None:
+    made = json_of(acme.api.post("/connections", body(idp)))
+    assert made["scopes"] == "openid profile email groups"
+    path = f"/connections/{made['id']}"
+    assert json_of(acme.api.patch(path, {"scopes": "openid email"}))["scopes"] == "openid email"
+    later(hours=25)
+    assert json_of(acme.api.get(path))["scopes"] == "openid email"
 
 
 def test_a_changed_secret_is_the_one_that_is_sent(acme: Organization) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.core.errors import ConcurrentUpdateError
+from app.sso.sign_in import SignInService
 from tests.support.cast import Organization, json_of
 from tests.support.fakes import FakeClock, FakeFetch
 from tests.support.oidc_idp import CLIENT_SECRET, OidcIdp, answered, ec_key, rsa_key
@@ -329,6 +331,25 @@ def test_the_doors_of_one_protocol_are_not_those_of_the_other(door: OidcSignOn, 
 def test_a_token_endpoint_that_is_down_is_a_reason_and_no_fault(door: OidcSignOn) -> None:
     door.idp.make_answer = lambda *_: answered(503, {})
     assert door.refusal() == (403, "token_request_failed")
+
+
+def test_a_sign_in_that_loses_a_race_is_repeated_with_the_tokens_that_it_has(
+    door: OidcSignOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider gives a code once, and the database may ask for the same again."""
+    accept = SignInService.accept
+    lost: list[Any] = []
+
+    def lose_once(*arguments: Any) -> Any:
+        outcome = accept(*arguments)
+        if not lost:
+            lost.append(outcome)
+            raise ConcurrentUpdateError("Somebody was faster.")
+        return outcome
+
+    monkeypatch.setattr(SignInService, "accept", lose_once)
+    assert session_of(door.sign_in()).status_code == 200
+    assert len(lost) == 1
 
 
 def test_an_old_login_is_over(door: OidcSignOn, clock: FakeClock) -> None:

@@ -140,6 +140,10 @@ class _ConnectionInput(Schema):
     issuer = fields.String(validate=_URL)
     discovery_url = fields.String(validate=_URL)
     client_id = fields.String(validate=_CREDENTIAL)
+    scopes = fields.String(
+        validate=validate.Regexp(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*\Z"),
+        metadata={"description": "Asked for at each sign-in; openid profile email, and groups if offered."},
+    )
     client_secret = fields.String(
         validate=_CREDENTIAL, load_only=True, metadata={"description": "Kept sealed, never shown again."}
     )
