@@ -87,11 +87,7 @@ def test_the_module_makes_the_app_that_the_script_makes() -> None:
     statements = sign_on.pop("attributeStatements")
     assert {IN_THE_API[name]: value for name, value in said.items()} == sign_on
     assert [
-        {
-            STATEMENTS_IN_THE_API.get(name, name): literal(value)
-            for name, value in one.items()
-            if name != BLOCK
-        }
+        {IN_STATEMENTS.get(name, name): literal(value) for name, value in one.items() if name != BLOCK}
         for one in APP["attribute_statements"]
     ] == statements
     user_name = wanted["credentials"]["userNameTemplate"]
