@@ -43,9 +43,15 @@ PAGES = [
     *(ROOT / "docs" / name for name in ("entra.md", "google.md", "rollout.md")),
 ]
 CONNECTION = "00000000-0000-7000-8000-000000000001"
-# What stands on screens and in messages of others; only a tenant of theirs can prove it.
+# What stands on screens, in messages and in tools of others; only a tenant of theirs can prove it.
 THEIRS = {
     "#EXT#",
+    "OKTA_API_CLIENT_ID",
+    "OKTA_API_PRIVATE_KEY",
+    "OKTA_API_PRIVATE_KEY_ID",
+    "OKTA_API_SCOPES",
+    "OKTA_BASE_URL",
+    "OKTA_ORG_NAME",
     "app_not_configured_for_user",
     "appid",
     "isvtest@okta.com",
@@ -66,6 +72,7 @@ COMMON = {
     "sid",
     "sub",
     "usher",
+    "python",
     ".venv/bin",
 }
 COMMAND = re.compile(r"usher [a-z]")
