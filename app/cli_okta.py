@@ -1,5 +1,8 @@
 """`usher okta values`: what to paste into Okta."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
 from app.cli_output import as_json, show
@@ -31,7 +34,21 @@ def okta_values_(org: str, connection: str | None, *, json_: bool) -> None:
             found = service.page(limit=MAX_CONNECTIONS)
             chosen = _only([each.row.id for each in found if each.row.protocol == "saml"])
         values = okta_values(services.get(PublicUrls), chosen)
-    show({"organization": org, **values}, json_=json_)
+    values = {"organization": org, **values}
+    show(values if json_ else dict(_typed(values)), json_=json_)
+
+
+def _typed(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values as they are typed into a form, each statement in a line of its own."""
+    for name, value in values.items():
+        if not isinstance(value, list):
+            yield name, value
+        elif all(isinstance(entry, str) for entry in value):
+            yield name, ", ".join(value)
+        else:
+            for entry in value:
+                named, *others = entry.values()
+                yield f"{name}: {named}", ", ".join(others)
 
 
 def _only(ids: list[str]) -> str | None:

@@ -1,6 +1,7 @@
 """`usher okta values` says what is true of the connection, and what to do before there is one."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -36,6 +37,17 @@ def test_the_values_are_those_of_the_only_connection(acme: Organization, run: Ru
     assert (values["acs_url"], values["audience"]) == (shown["acs_url"], shown["entity_id"])
     assert (values["login_url"], values["connection_id"]) == (shown["login_url"], shown["id"])
     assert values["acs_url"] in run(acme).output
+
+
+def test_people_are_shown_each_value_as_they_type_it(acme: Organization, run: Run) -> None:
+    shown = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in run(acme).output.splitlines())
+    values = json.loads(run(acme, "--json").output)
+    for statement in values["attribute_statements"]:
+        told = f"{statement['name_format']}, {statement['value']}"
+        assert shown[f"attribute_statements: {statement['name']}"] == told
+    assert shown["group_attribute_statements: groups"] == "Unspecified, Starts with, usher-"
+    assert shown["features"] == ", ".join(values["features"])
+    assert shown["scim_base_url"] == values["scim_base_url"]
 
 
 def test_the_base_url_is_where_the_scim_token_works(acme: Organization, run: Run) -> None:

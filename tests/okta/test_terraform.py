@@ -1,9 +1,7 @@
 """The Terraform module: it parses, the provider has its arguments, and its values are those of the code."""
 
-from typing import Any
-
 import pytest
-from set_up import manual_steps
+from set_up import manual_steps, wanted_app
 
 from app.core.urls import PublicUrls
 from app.sso.okta_values import okta_values
@@ -13,14 +11,30 @@ from tests.support.server import ROOT
 FOLDER = ROOT / "okta/terraform"
 MODULE = Module.read(FOLDER)
 APP = MODULE.resources["okta_app_saml"]["usher"]
+# What the API calls the arguments of the module.
+IN_THE_API = {
+    "sso_url": "ssoAcsUrl",
+    "recipient": "recipient",
+    "destination": "destination",
+    "audience": "audience",
+    "default_relay_state": "defaultRelayState",
+    "subject_name_id_template": "subjectNameIdTemplate",
+    "subject_name_id_format": "subjectNameIdFormat",
+    "response_signed": "responseSigned",
+    "assertion_signed": "assertionSigned",
+    "signature_algorithm": "signatureAlgorithm",
+    "digest_algorithm": "digestAlgorithm",
+    "honor_force_authn": "honorForceAuthn",
+    "authn_context_class_ref": "authnContextClassRef",
+}
+IN_STATEMENTS = {"filter_type": "filterType", "filter_value": "filterValue"}
+USER_NAME = {
+    "user_name_template": "template",
+    "user_name_template_type": "type",
+    "user_name_template_push_status": "pushStatus",
+}
+BLOCK = "__is_block__"
 VALUES = okta_values(PublicUrls("https://usher.example"), "00000000-0000-7000-8000-000000000001")
-
-
-def statements() -> list[dict[str, Any]]:
-    return [
-        {name: literal(value) for name, value in one.items() if name != "__is_block__"}
-        for one in APP["attribute_statements"]
-    ]
 
 
 def test_the_provider_takes_each_block_and_argument() -> None:
@@ -64,43 +78,44 @@ def test_each_variable_and_output_says_what_it_is() -> None:
     assert {"acs_url", "audience", "scim_base_url"} <= MODULE.variables.keys() & VALUES.keys()
 
 
-def test_the_statements_are_those_of_the_code() -> None:
-    unspecified = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
-    plain = [
-        {"type": "EXPRESSION", "name": one["name"], "namespace": unspecified, "values": [one["value"]]}
-        for one in VALUES["attribute_statements"]
-    ]
-    groups = [
-        {
-            "type": "GROUP",
-            "name": one["name"],
-            "namespace": unspecified,
-            "filter_type": one["filter"].replace(" ", "_").upper(),
-            "filter_value": one["filter_value"],
-        }
-        for one in VALUES["group_attribute_statements"]
-    ]
-    assert statements() == plain + groups
+def test_the_module_makes_the_app_that_the_script_makes() -> None:
+    given = {"${var.acs_url}": VALUES["acs_url"], "${var.audience}": VALUES["audience"]}
+    said = {name: given.get(value, literal(value)) for name, value in APP.items() if name in IN_THE_API}
+    assert said.keys() == IN_THE_API.keys()
+    wanted = wanted_app(VALUES, "Usher")
+    sign_on = wanted["settings"]["signOn"]
+    statements = sign_on.pop("attributeStatements")
+    assert {IN_THE_API[name]: value for name, value in said.items()} == sign_on
+    assert [
+        {IN_STATEMENTS.get(name, name): literal(value) for name, value in one.items() if name != BLOCK}
+        for one in APP["attribute_statements"]
+    ] == statements
+    user_name = wanted["credentials"]["userNameTemplate"]
+    assert [literal(APP[name]) for name in USER_NAME] == [user_name[name] for name in USER_NAME.values()]
 
 
-def test_the_settings_are_those_of_the_code() -> None:
-    settings = {name: literal(value) for name, value in APP.items()}
-    assert [settings[name] for name in ("sso_url", "recipient", "destination")] == ["${var.acs_url}"] * 3
-    assert settings["audience"] == "${var.audience}"
-    assert settings["default_relay_state"] == VALUES["default_relay_state"]
-    assert settings["subject_name_id_template"] == "${user.userName}"
-    assert settings["subject_name_id_format"].rpartition(":")[2].lower() == VALUES["name_id_format"].lower()
-    assert settings["user_name_template"] == f"${{source.{VALUES['application_username'].lower()}}}"
-    assert (settings["user_name_template_push_status"], VALUES["update_application_username_on"]) == (
-        "PUSH",
-        "Create and update",
-    )
-    assert settings["signature_algorithm"].replace("_", "-") == VALUES["signature_algorithm"]
-    assert settings["digest_algorithm"] == VALUES["digest_algorithm"]
-    assert [settings["response_signed"], settings["assertion_signed"]] == [True, True]
-    assert [VALUES["response"], VALUES["assertion_signature"]] == ["Signed", "Signed"]
+def test_the_app_is_that_of_the_code() -> None:
+    """The script takes each value from the code, in the words of the API instead of the screens."""
+    sign_on = wanted_app(VALUES, "Usher")["settings"]["signOn"]
+    assert sign_on["ssoAcsUrl"] == sign_on["recipient"] == sign_on["destination"] == VALUES["acs_url"]
+    assert sign_on["subjectNameIdFormat"].rpartition(":")[2].lower() == VALUES["name_id_format"].lower()
+    assert sign_on["signatureAlgorithm"] == VALUES["signature_algorithm"].replace("-", "_")
+    assert (sign_on["responseSigned"], sign_on["assertionSigned"]) == (True, True)
+    assert (VALUES["response"], VALUES["assertion_signature"]) == ("Signed", "Signed")
     # No certificate of ours is given to Okta here, so it can encrypt nothing.
     assert VALUES["assertion_encryption"] == "Unencrypted"
+    assert VALUES["update_application_username_on"] == "Create and update"
+    *plain, groups = sign_on["attributeStatements"]
+    assert {one["name"]: one["values"] for one in plain} == {
+        one["name"]: [one["value"]] for one in VALUES["attribute_statements"]
+    }
+    (wanted,) = VALUES["group_attribute_statements"]
+    assert (groups["name"], groups["filterType"], groups["filterValue"]) == (
+        wanted["name"],
+        "STARTS_WITH",
+        wanted["filter_value"],
+    )
+    assert wanted["filter"] == "Starts with"
 
 
 def test_a_destroyed_push_leaves_the_group_and_its_seats() -> None:

@@ -43,9 +43,15 @@ PAGES = [
     *(ROOT / "docs" / name for name in ("entra.md", "google.md", "rollout.md")),
 ]
 CONNECTION = "00000000-0000-7000-8000-000000000001"
-# What stands on screens and in messages of others; only a tenant of theirs can prove it.
+# What stands on screens, in messages and in tools of others; only a tenant of theirs can prove it.
 THEIRS = {
     "#EXT#",
+    "OKTA_API_CLIENT_ID",
+    "OKTA_API_PRIVATE_KEY",
+    "OKTA_API_PRIVATE_KEY_ID",
+    "OKTA_API_SCOPES",
+    "OKTA_BASE_URL",
+    "OKTA_ORG_NAME",
     "app_not_configured_for_user",
     "appid",
     "isvtest@okta.com",
@@ -66,6 +72,7 @@ COMMON = {
     "sid",
     "sub",
     "usher",
+    "python",
     ".venv/bin",
 }
 COMMAND = re.compile(r"usher [a-z]")
@@ -187,7 +194,8 @@ def test_each_command_and_call_in_the_line_of_prose_runs(admin: Reader) -> None:
     organization = admin.organization
     door = sign_on(organization, admin.domain, jit=False, mode="test", testers=[admin.address("ada")])
     okta = Okta(organization.scim, admin.domain)
-    okta.push("ada")
+    for name in ("ada", "you"):
+        okta.push(name)
     okta.push_group("usher-engineering", "ada")
     door.sign_in("ada", **okta.claims("ada"))
     assert door.refusal(f"eve@{admin.domain}") == (403, "not_a_tester")
@@ -208,8 +216,11 @@ def test_each_command_and_call_in_the_line_of_prose_runs(admin: Reader) -> None:
     for command in commands:
         filled = re.sub(r"\bREFERENCE\b", trace["reference"], command)
         admin.shell.run(re.sub(r"\bID\b", spare(command), filled))
-    paths = [match[2] for span in found if (match := CALL.match(span)) and "{id}" in span]
-    assert paths == ["/api/v1/connections/{id}/traces"]
-    for path in paths:
+    # Those of the flows are made in test_walks_beside.py.
+    in_prose = chain.from_iterable(spans(path) for path in PAGES if path.name != "workflows.md")
+    calls = {match for span in in_prose if (match := CALL.match(span))}
+    assert calls
+    for method, path in {call.groups() for call in calls}:
         filled = path.removeprefix("/api/v1").replace("{id}", f"conn_{door.connection_id}")
-        assert organization.api.get(filled).status_code == 200
+        answer = organization.api.request(method, filled)
+        assert answer.status_code == 200, answer.text
