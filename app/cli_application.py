@@ -21,6 +21,7 @@ from app.oauth.signing_keys import SigningKeys
 
 # What a table has room for; `--json` prints everything.
 _TABLE = ("id", "name", "confidential", "redirect_uris", "created_at")
+_KEY = ("id", "state", "created_at", "active_at")
 _one = click.argument("application_id", metavar="ID")
 
 
@@ -101,7 +102,8 @@ def signing_key() -> None:
 def signing_key_list(*, json_: bool) -> None:
     """The keys with their states, the latest first."""
     with session(write=False) as services:
-        _show_keys(services.get(SigningKeys), json_=json_)
+        rows = _states(services.get(SigningKeys))
+    show_rows(rows, json_=json_)
 
 
 @signing_key.command("rotate")
@@ -112,10 +114,10 @@ def signing_key_rotate(*, at_once: bool, json_: bool) -> None:
     with session(write=True) as services:
         keys = services.get(SigningKeys)
         keys.rotate(at_once=at_once)
+        rows = _states(keys)
         services.commit()
-        _show_keys(keys, json_=json_)
+    show_rows(rows, json_=json_)
 
 
-def _show_keys(keys: SigningKeys, *, json_: bool) -> None:
-    names = ("id", "state", "created_at", "active_at")
-    show_rows([{name: getattr(key, name) for name in names} for key in keys.states()], json_=json_)
+def _states(keys: SigningKeys) -> list[dict[str, Any]]:
+    return [{name: getattr(key, name) for name in _KEY} for key in keys.states()]

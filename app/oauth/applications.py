@@ -107,8 +107,8 @@ class ApplicationService:
 
     def update(self, application_id: str, changes: Mapping[str, Any]) -> Row:
         """Change some of `CHANGEABLE`; nothing happens when nothing differs."""
-        _check_addresses(changes)
         before = self._locked(application_id)
+        _check_addresses(changes)
         different = {name: value for name, value in changes.items() if getattr(before, name) != value}
         if not different:
             return before

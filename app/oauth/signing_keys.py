@@ -2,8 +2,8 @@
 
 The latest key that has become active signs. It is published for a day before that, so that applications know
 it by then, and afterwards for as long as what it signed may be checked. Nothing is switched: each state
-follows from the time. Private halves lie sealed, each bound to its row. The keys are the issuer's, which is one
-for all organizations.
+follows from the time. Private halves lie sealed, each bound to its row. The keys are the issuer's, which is
+one for all organizations.
 """
 
 import json

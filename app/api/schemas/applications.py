@@ -17,7 +17,7 @@ _AFTERWARDS = "Where a browser may go after `/oauth/logout`."
 _LOGOUTS = "Where a logout token is posted when a session or a person ends."
 
 
-def _addresses(at_least: int, **options: Any) -> fields.List:
+def _addresses(at_least: int, **options: Any) -> fields.List[Any]:
     return fields.List(
         fields.String(validate=validate.Length(1, MAX_LENGTH)),
         validate=[validate.Length(at_least, MAX_ADDRESSES), no_repeats],
@@ -25,7 +25,7 @@ def _addresses(at_least: int, **options: Any) -> fields.List:
     )
 
 
-def _scopes(**options: Any) -> fields.List:
+def _scopes(**options: Any) -> fields.List[Any]:
     return fields.List(
         fields.String(validate=validate.OneOf(SCOPES)),
         validate=[validate.Length(min=1), no_repeats],
