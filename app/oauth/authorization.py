@@ -72,6 +72,11 @@ class Wish:
     sent_at: datetime | None
     login_hint: str | None
 
+    @property
+    def asks_anew(self) -> bool:
+        """Whether a sign-in is demanded even of who has signed in."""
+        return not self.prompts.isdisjoint(("login", "select_account"))
+
 
 class Authorization:
     def __init__(self, uow: UnitOfWork, clients: Clients, randomness: Randomness) -> None:
@@ -120,7 +125,7 @@ class Authorization:
         """Whether the person signed in as recently as the application demands."""
         # Whom we sent away just now is back as soon as can be, by the clock of the identity provider.
         returned = None if wish.sent_at is None else wish.sent_at - CLOCK_SKEW
-        if not wish.prompts.isdisjoint(("login", "select_account")):
+        if wish.asks_anew:
             return returned is not None and visitor.authenticated_at >= returned
         if wish.max_age is None:
             return True

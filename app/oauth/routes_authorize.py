@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 from app.core.urls import PublicUrls
-from app.oauth.authorization import AUTHORIZE, Asking, Authorization, read_wish, way_back
+from app.oauth.authorization import AUTHORIZE, Asking, Authorization, Wish, read_wish, way_back
 from app.oauth.parameters import read_parameters
 from app.oauth.refusals import DeniedError
 from app.oauth.routes_answers import form, see_other
@@ -35,8 +35,7 @@ def authorize() -> Response:
     except DeniedError as denied:
         return _answer(asking, _error(denied))
     if visitor is None:
-        hint = {} if wish.login_hint is None or "@" not in wish.login_hint else {"email": wish.login_hint}
-        return see_other(SIGN_IN, {**hint, "return_to": back})
+        return see_other(SIGN_IN, {**_signing_in(wish), "return_to": back})
     return _answer(asking, {"code": authorization.issue_code(visitor, asking, wish)})
 
 
@@ -44,6 +43,12 @@ def authorize() -> Response:
 def authorize_by_form() -> Response:
     """The same as a form: with a POST from another site browsers send no session, with a GET they do."""
     return see_other(AUTHORIZE, form())
+
+
+def _signing_in(wish: Wish) -> Mapping[str, str]:
+    """What single sign-on is told: whom the application expects, and that a session of theirs is not enough."""
+    hint = {} if wish.login_hint is None or "@" not in wish.login_hint else {"email": wish.login_hint}
+    return hint | ({} if wish.max_age is None and not wish.asks_anew else {"reauthenticate": "1"})
 
 
 def _error(denied: DeniedError) -> Mapping[str, str]:

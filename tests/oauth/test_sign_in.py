@@ -1,10 +1,13 @@
 """Signing in to an application: the way there, what it learns, and how a person comes to a session first."""
 
-from urllib.parse import parse_qs, urlsplit
+import base64
+import zlib
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from flask.testing import FlaskClient
+from lxml import html
 
 from tests.oauth.conftest import Person
 from tests.support.application import Application, answer_in, register, way_back
@@ -155,6 +158,24 @@ def test_a_fresh_sign_in_satisfies_prompt_login(
     sent = tool.ask(ada.browser, prompt="login")
     door.sign_in(ada.email, ada.browser)
     assert "code" in answer_in(ada.browser.get(way_back(sent)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_forced"), [({"prompt": "login"}, True), ({"max_age": "60"}, True), ({}, False)]
+)
+def test_the_identity_provider_is_told_where_its_own_session_is_not_enough(
+    tool: Application, door: SignOn, asked: dict[str, str], is_forced: bool
+) -> None:
+    browser = door.browser()
+    sent = tool.ask(browser, **asked)
+    # Whoever gives no address is asked for it first, and nothing is lost by that.
+    shown = html.fromstring(browser.get(sent.headers["Location"]).text)
+    (form,) = shown.forms
+    fields = {name: value or "" for name, value in form.form_values()}
+    to_idp = browser.get(f"{form.action}?{urlencode({**fields, 'email': f'ada@{door.domain}'})}")
+    message = parse_qs(urlsplit(to_idp.headers["Location"]).query)["SAMLRequest"][0]
+    xml = zlib.decompress(base64.b64decode(message), -15)
+    assert (b'ForceAuthn="true"' in xml) == is_forced
 
 
 def test_a_request_may_come_as_a_form(tool: Application, ada: Person) -> None:
