@@ -64,6 +64,10 @@ bench-spend: .venv/dev.stamp ## Measure authorizing and settling beside the yard
 bench-analytics: .venv/dev.stamp ## Measure reports of 31 days over a million ledger rows
 	@$(BIN)/python -m bench.analytics
 
+.PHONY: bench-oauth
+bench-oauth: .venv/dev.stamp ## Measure a question about a token beside 1,000 applications
+	@$(BIN)/python -m bench.oauth
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -46,7 +46,7 @@ def authorize_by_form() -> Response:
 
 
 def _signing_in(wish: Wish) -> Mapping[str, str]:
-    """What single sign-on is told: whom the application expects, and that a session of theirs is not enough."""
+    """What single sign-on is told: whom to expect, and that a session of theirs is not enough."""
     hint = {} if wish.login_hint is None or "@" not in wish.login_hint else {"email": wish.login_hint}
     return hint | ({} if wish.max_age is None and not wish.asks_anew else {"reauthenticate": "1"})
 
