@@ -96,6 +96,7 @@ OAUTH: Mapping[type, "Callable[[Services], object]"] = {
         keys=s.get(SigningKeys),
         outbox=s.get(Outbox),
         fetch=s.container.environment.fetch,
+        resting=s.container.resting_applications,
         issuer=s.container.settings.base_url,
     ),
     OAuthLeftovers: lambda s: OAuthLeftovers(s.uow),

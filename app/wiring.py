@@ -45,6 +45,7 @@ from app.handlers_sign_in import (
     note_sign_in,
 )
 from app.jobs import JOBS
+from app.oauth.logout import Resting
 from app.oauth.signing_keys import OpenedKeys
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
@@ -103,6 +104,7 @@ class Container:
         self.sealer = Sealer(settings.secret_key, self.environment.randomness)
         self.known_directories: KnownDirectories = {}
         self.opened_keys: OpenedKeys = {}
+        self.resting_applications: Resting = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
         self.scim_rate = ScimRate(

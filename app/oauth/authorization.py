@@ -31,8 +31,8 @@ MAX_STATE_LENGTH = 1_024
 MAX_NONCE_LENGTH = 512
 # The time at which we sent the person to sign in anew; with it, nobody is sent a second time.
 SENT_AT = "usher_sent_at"
-# Where a person reads why they may not: what they are here, their seat, their place in line.
-HELP = "/sso/me"
+# Where a person without a seat reads why: what their seat is, and where they stand in line.
+SEAT_PAGE = "/sso/me"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,11}")
@@ -106,19 +106,23 @@ class Authorization:
 
         Raises `DeniedError`, also for who would have to sign in and may not be asked.
         """
-        visitor = visitor if visitor is not None and self._is_fresh(visitor, wish) else None
-        if visitor is None:
+        if visitor is None or not self._is_fresh(visitor, wish):
             if "none" in wish.prompts:
                 raise DeniedError("login_required", "Nobody is signed in, or not recently enough.")
-            if wish.sent_at is not None:
+            if visitor is not None and wish.sent_at is not None:
                 raise DeniedError("login_required", "The identity provider did not ask the person anew.")
             return None
         if visitor.org_id != asking.client.org_id:
-            raise _denied("This person belongs to another organization than the application.")
+            raise DeniedError(
+                "access_denied", "This person belongs to another organization than the application."
+            )
         if visitor.is_break_glass:
-            raise _denied("Who came in past the identity provider mends sign-on and uses nothing else.")
+            raise DeniedError(
+                "access_denied", "Who came in past the identity provider mends sign-on and uses nothing else."
+            )
         if visitor.seat_state != "assigned":
-            raise _denied(_NO_SEAT.get(visitor.seat_state or "", "This person has no seat."))
+            sentence = _NO_SEAT.get(visitor.seat_state or "", "This person has no seat.")
+            raise DeniedError("access_denied", sentence, help_path=SEAT_PAGE)
         return visitor
 
     def _is_fresh(self, visitor: Visitor, wish: Wish) -> bool:
@@ -211,10 +215,6 @@ def _max_age(parameters: Mapping[str, str]) -> timedelta | None:
 def _sent_at(parameters: Mapping[str, str]) -> datetime | None:
     text = parameters.get(SENT_AT, "")
     return datetime.fromtimestamp(int(text), UTC) if _SECONDS.fullmatch(text) else None
-
-
-def _denied(sentence: str) -> DeniedError:
-    return DeniedError("access_denied", sentence, help_path=HELP)
 
 
 def way_back(parameters: Mapping[str, str], now: datetime) -> str:

@@ -5,7 +5,7 @@ the session was carried into; the worker signs a fresh token and posts it. A mes
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,9 +25,13 @@ from app.oauth.signing_keys import SigningKeys
 KIND = "application.backchannel_logout"
 TOKEN_TYPE = "logout+jwt"  # noqa: S105 - the type of a token, no secret
 LIFETIME = timedelta(minutes=2)
+REST = timedelta(seconds=20)
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _TAKEN = (200, 204)
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+# Until when this process leaves an application alone that did not answer, by its id.
+Resting = dict[str, datetime]
 
 _sessions = application_sessions.c
 
@@ -53,6 +57,7 @@ class BackchannelLogout:
         keys: SigningKeys,
         outbox: Outbox,
         fetch: GuardedFetch,
+        resting: Resting,
         issuer: str,
     ) -> None:
         self._uow = uow
@@ -60,6 +65,7 @@ class BackchannelLogout:
         self._keys = keys
         self._outbox = outbox
         self._fetch = fetch
+        self._resting = resting
         self._issuer = issuer
 
     def announce_sessions(self, session_ids: Sequence[str]) -> None:
@@ -88,10 +94,20 @@ class BackchannelLogout:
         token = self._keys.sign(self._claims(payload), type_=TOKEN_TYPE)
         # The application may be slow; nobody who writes shall wait for it.
         self._uow.pause()
+        self._post(payload["application_id"], uri, token)
+
+    def _post(self, application_id: str, uri: str, token: str) -> None:
+        """One that has just failed is left in peace, so that it holds up nobody else's messages."""
+        now = self._uow.now
+        if now < self._resting.get(application_id, now):
+            raise FetchRefusedError("The application did not take a message a moment ago.")
+        # Until it has taken this one.
+        self._resting[application_id] = now + REST
         sent = urlencode({"logout_token": token}).encode()
         answered = self._fetch.send("POST", uri, headers=_FORM, body=sent)
         if answered.status not in _TAKEN:
             raise FetchRefusedError(f"The application answers with status {answered.status}.")
+        del self._resting[application_id]
 
     def _claims(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         now = int(self._uow.now.timestamp())

@@ -26,6 +26,8 @@ from app.oauth.models import signing_keys
 
 ALGORITHM = "RS256"
 KEY_BITS = 2_048
+# The type of ID tokens, which tells them from whatever else is signed.
+PLAIN = "JWT"
 # So long before it signs is a key published, for applications that keep what they read.
 PUBLISHED_BEFORE = timedelta(days=1)
 # So long after its successor does is it published still.
@@ -110,19 +112,19 @@ class SigningKeys:
         shown = {key.id for key in self.states() if key.state != "expired"}
         return [row.public_jwk for row in self._rows() if row.id in shown]
 
-    def sign(self, claims: Mapping[str, Any], *, type_: str = "JWT") -> str:
+    def sign(self, claims: Mapping[str, Any], *, type_: str = PLAIN) -> str:
         row = next(row for row in self._rows() if row.active_at <= self._uow.now)
         header = {"alg": ALGORITHM, "kid": row.id, "typ": type_}
         return jwt.encode(header, dict(claims), self._open(row), algorithms=[ALGORITHM])
 
     def verified(self, token: str) -> Mapping[str, Any] | None:
-        """The claims of a token that one of these keys signed; its times are the caller's to judge."""
+        """The claims of an ID token that one of these keys signed; its times are the caller's to judge."""
         keys = KeySet.import_key_set({"keys": [dict(jwk) for jwk in self.published()]})
         try:
-            claims: Mapping[str, Any] = jwt.decode(token, keys, algorithms=[ALGORITHM]).claims
+            decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
         except (JoseError, ValueError):
             return None
-        return claims
+        return decoded.claims if decoded.header.get("typ") == PLAIN else None
 
     def _add(self, active_at: datetime) -> None:
         uow = self._uow

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.settings import Settings
 from app.wiring import Environment
-from tests.support.application import register
+from tests.support.application import Listener, register
 from tests.support.cast import Organization, create_organization
 from tests.support.fakes import FakeFetch
 from tests.support.server import ROOT
@@ -35,7 +35,7 @@ class Scene:
 
     acme: Organization
     door: SignOn
-    fetch: FakeFetch
+    listener: Listener
     tool: FlaskClient
 
     def open(self, browser: FlaskClient) -> tuple[int, str]:
@@ -59,7 +59,7 @@ def scene(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene
         thread.start()
         acme = create_organization(app)
         logout = f"https://tool-{acme.slug}.example/backchannel-logout"
-        fetch.takers.add(logout)
+        listener = fetch.endpoints[logout] = Listener()
         made = register(acme, redirect_uris=[f"{TOOL}/callback"], backchannel_logout_uri=logout)
         monkeypatch.setenv("USHER_URL", base_url)
         monkeypatch.setenv("CLIENT_ID", made.id)
@@ -67,7 +67,7 @@ def scene(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene
         monkeypatch.setenv("TOOL_SECRET_KEY", "of the tool")
         names: dict[str, Any] = {"__name__": "tool"}
         exec(compile(EXAMPLE, "docs/applications.md", "exec"), names)
-        yield Scene(acme, sign_on(acme), fetch, names["app"].test_client())
+        yield Scene(acme, sign_on(acme), listener, names["app"].test_client())
         server.shutdown()
         thread.join()
         app.extensions["usher"].database.dispose()
@@ -86,8 +86,8 @@ def test_the_page_s_tool_signs_in_who_has_a_seat_and_out_who_is_taken_away(scene
     acme.scim.set_active(user_id, False)
     while acme.work():
         pass
-    (posted,) = scene.fetch.posted.values()
-    assert scene.tool.post("/backchannel-logout", data=posted[0]).status_code == 204
+    (form,) = scene.listener.got
+    assert scene.tool.post("/backchannel-logout", data=form).status_code == 204
     sent = urlsplit(scene.tool.get("/").headers["Location"])
     assert sent.path == "/oauth/authorize"
     assert urlsplit(browser.get(f"{sent.path}?{sent.query}").headers["Location"]).path == "/sso/login"

@@ -1,6 +1,7 @@
 """P1 for applications: whatever ends a session, a person or a seat is felt at the next question."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from app.core.tenancy import ORG_ID
 from app.oauth.leftovers import SESSIONS_KEPT
 from app.oauth.models import access_tokens, application_sessions, authorization_codes
 from tests.oauth.conftest import Person
-from tests.support.application import Application, register
+from tests.support.application import Application, Listener, register
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock, FakeFetch
 from tests.support.sign_on import SignOn
@@ -43,21 +44,26 @@ ENDS: dict[str, Ending] = {
 EVERY_END = pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 
 
-@pytest.fixture
-def listening(acme: Organization, fetch: FakeFetch) -> Application:
+@dataclass
+class Listening(Application):
     """An application that wants to be told of sign-outs."""
+
+    listener: Listener = field(default_factory=Listener)
+
+    def told(self) -> list[dict[str, Any]]:
+        """The claims of the logout tokens that it got, each checked by the published keys."""
+        assert all(form.keys() == {"logout_token"} for form in self.listener.got)
+        return [self.claims(form["logout_token"], "logout+jwt") for form in self.listener.got]
+
+
+@pytest.fixture
+def listening(acme: Organization, fetch: FakeFetch) -> Listening:
     made = register(acme)
     uri = f"{made.redirect_uri}/logout"
     acme.api.patch(f"/applications/{made.id}", {"backchannel_logout_uri": uri})
-    fetch.takers.add(uri)
-    return made
-
-
-def told(application: Application, fetch: FakeFetch) -> list[dict[str, Any]]:
-    """The claims of the logout tokens that the application got, each checked by the published keys."""
-    posted = fetch.posted.get(f"{application.redirect_uri}/logout", [])
-    assert all(form.keys() == {"logout_token"} for form in posted)
-    return [application.claims(form["logout_token"], "logout+jwt") for form in posted]
+    found = Listening(acme, made.id, made.secret, made.redirect_uri)
+    fetch.endpoints[uri] = found.listener
+    return found
 
 
 def work(acme: Organization) -> None:
@@ -83,9 +89,8 @@ def test_every_end_is_told_to_applications_that_listen(
     acme: Organization,
     door: SignOn,
     tool: Application,
-    listening: Application,
+    listening: Listening,
     ada: Person,
-    fetch: FakeFetch,
     clock: FakeClock,
     end: Ending,
 ) -> None:
@@ -94,7 +99,7 @@ def test_every_end_is_told_to_applications_that_listen(
     tool.tokens(ada.browser)
     end(acme, door, ada)
     work(acme)
-    (claims,) = told(listening, fetch)
+    (claims,) = listening.told()
     now = int(clock.now().timestamp())
     assert (claims["iss"], claims["aud"], claims["sub"]) == (listening.issuer, listening.id, f"user_{ada.id}")
     assert (claims["iat"], claims["exp"]) == (now, now + 120)
@@ -104,35 +109,35 @@ def test_every_end_is_told_to_applications_that_listen(
     # Who ends a session says which; who ends a person means all of theirs.
     assert claims.get("sid") in (sid, None)
     work(acme)
-    assert len(told(listening, fetch)) == 1
+    assert len(listening.told()) == 1
 
 
 def test_only_the_session_that_ended_is_named(
-    acme: Organization, door: SignOn, listening: Application, ada: Person, fetch: FakeFetch
+    acme: Organization, door: SignOn, listening: Listening, ada: Person
 ) -> None:
     first = listening.claims(listening.tokens(ada.browser)["id_token"])["sid"]
     other = door.sign_in(ada.email)
     kept = listening.tokens(other)
     ada.browser.post("/sso/logout", headers={"Origin": listening.issuer})
     work(acme)
-    (claims,) = told(listening, fetch)
+    (claims,) = listening.told()
     assert claims["sid"] == first
     assert listening.introspect(kept["access_token"])["active"] is True
 
 
 def test_a_person_who_goes_is_named_once_however_many_sessions(
-    acme: Organization, door: SignOn, listening: Application, ada: Person, fetch: FakeFetch
+    acme: Organization, door: SignOn, listening: Listening, ada: Person
 ) -> None:
     listening.tokens(ada.browser)
     listening.tokens(door.sign_in(ada.email))
     acme.scim.set_active(ada.id, False)
     work(acme)
-    (claims,) = told(listening, fetch)
+    (claims,) = listening.told()
     assert "sid" not in claims
 
 
 def test_a_person_is_named_long_after_their_session_was_over(
-    acme: Organization, listening: Application, ada: Person, fetch: FakeFetch, clock: FakeClock
+    acme: Organization, listening: Listening, ada: Person, clock: FakeClock
 ) -> None:
     """An application's own session may outlive ours."""
     listening.tokens(ada.browser)
@@ -140,42 +145,43 @@ def test_a_person_is_named_long_after_their_session_was_over(
     work(acme)
     acme.scim.set_active(ada.id, False)
     work(acme)
-    (claims,) = told(listening, fetch)
+    (claims,) = listening.told()
     assert claims["sub"] == f"user_{ada.id}"
 
 
 def test_who_never_came_to_an_application_is_none_of_its_business(
-    acme: Organization, listening: Application, ada: Person, fetch: FakeFetch
+    acme: Organization, listening: Listening, ada: Person
 ) -> None:
     acme.scim.set_active(ada.id, False)
     work(acme)
-    assert told(listening, fetch) == []
+    assert listening.told() == []
 
 
 def test_an_application_that_does_not_answer_is_told_again(
-    acme: Organization, listening: Application, ada: Person, fetch: FakeFetch, clock: FakeClock
+    acme: Organization, listening: Listening, ada: Person, clock: FakeClock
 ) -> None:
     listening.tokens(ada.browser)
-    uri = f"{listening.redirect_uri}/logout"
-    fetch.takers.discard(uri)
+    listening.listener.status = 500
     acme.scim.set_active(ada.id, False)
     work(acme)
-    assert told(listening, fetch) == []
-    fetch.takers.add(uri)
-    clock.advance(seconds=10)
+    assert listening.told() == []
+    # Meanwhile nobody else's message waits for it: it is not even asked.
+    clock.advance(seconds=2)
     work(acme)
-    assert len(told(listening, fetch)) == 1
+    assert listening.listener.asked == 1
+    listening.listener.status = 204
+    clock.advance(seconds=40)
+    work(acme)
+    assert len(listening.told()) == 1
 
 
-def test_a_removed_application_is_told_nothing(
-    acme: Organization, listening: Application, ada: Person, fetch: FakeFetch
-) -> None:
+def test_a_removed_application_is_told_nothing(acme: Organization, listening: Listening, ada: Person) -> None:
     token = listening.tokens(ada.browser)["access_token"]
     acme.api.delete(f"/applications/{listening.id}")
     assert listening.user_info(token).status_code == 401
     acme.scim.set_active(ada.id, False)
     work(acme)
-    assert told(listening, fetch) == []
+    assert listening.told() == []
 
 
 def test_a_failing_handler_leaves_person_and_token_alive(
@@ -312,6 +318,18 @@ def test_without_proof_the_person_is_asked(leaving: Application, ada: Person, do
     ):
         assert log_out(ada, **parameters).headers["Location"] == "/sso/logout"
     assert ada.browser.get("/sso/session").status_code == 200
+
+
+def test_a_logout_token_passes_for_no_id_token(
+    acme: Organization, door: SignOn, listening: Listening, ada: Person
+) -> None:
+    listening.tokens(ada.browser)
+    other = door.sign_in(ada.email)
+    listening.tokens(other)
+    other.post("/sso/logout", headers={"Origin": listening.issuer})
+    work(acme)
+    (form,) = listening.listener.got
+    assert log_out(ada, id_token_hint=form["logout_token"]).status_code == 400
 
 
 def test_a_sign_out_leads_to_no_strange_place(

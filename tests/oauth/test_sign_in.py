@@ -250,6 +250,7 @@ def test_a_person_of_another_organization_is_denied(globex: Organization, ada: P
     answer = answer_in(theirs.ask(ada.browser))
     assert answer["error"] == "access_denied"
     assert "another organization" in answer["error_description"]
+    assert "error_uri" not in answer
     assert answer_in(theirs.ask(ada.browser, prompt="none"))["error"] == "access_denied"
     # And they are still who they were.
     assert ada.browser.get("/sso/session").status_code == 200

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -12,10 +13,27 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
+from app.core.guarded_fetch import Answered
 from tests.support.cast import Organization, json_of
 
 _numbers = itertools.count(1)
 FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class Listener:
+    """Where an application takes logout tokens, and what it has got; `status` is what it answers."""
+
+    status: int = 204
+    got: list[dict[str, str]] = field(default_factory=list)
+    asked: int = 0
+
+    def __call__(self, method: str, headers: Mapping[str, str], body: bytes) -> Answered:
+        assert (method, headers["Content-Type"]) == ("POST", FORM)
+        self.asked += 1
+        if self.status == 204:
+            self.got.append(dict(parse_qsl(body.decode())))
+        return Answered(self.status, b"")
 
 
 def challenge_of(verifier: str) -> str:
