@@ -107,7 +107,7 @@ class BackchannelLogout:
         answered = self._fetch.send("POST", uri, headers=_FORM, body=sent)
         if answered.status not in _TAKEN:
             raise FetchRefusedError(f"The application answers with status {answered.status}.")
-        del self._resting[application_id]
+        self._resting.pop(application_id, None)
 
     def _claims(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         now = int(self._uow.now.timestamp())

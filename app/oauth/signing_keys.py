@@ -7,7 +7,7 @@ one for all organizations.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,6 @@ from joserfc.jwk import KeySet, RSAKey
 from sqlalchemy import bindparam, delete, insert, select
 
 from app.core.connection import Row
-from app.core.database import UtcDateTime
 from app.core.sealing import Sealed, Sealer
 from app.core.unit_of_work import UnitOfWork
 from app.oauth.models import signing_keys
@@ -36,11 +35,6 @@ PUBLISHED_AFTER = timedelta(days=7)
 SIGNS_FOR = timedelta(days=90)
 
 _ALL = select(signing_keys).order_by(signing_keys.c.active_at.desc(), signing_keys.c.id.desc())
-_IS_RECENT = (
-    select(signing_keys.c.id)
-    .where(signing_keys.c.active_at > bindparam("before", type_=UtcDateTime()))
-    .limit(1)
-)
 _INSERT = insert(signing_keys)
 _DROP = delete(signing_keys).where(signing_keys.c.id == bindparam("row_id"))
 
@@ -78,39 +72,39 @@ class SigningKeys:
 
     def is_due(self) -> bool:
         """Whether the last key is old, or there is one that nobody needs to see any more."""
-        rows = self._rows()
-        is_old = bool(rows) and rows[0].active_at <= self._uow.now - SIGNS_FOR
-        return is_old or any(state.state == "expired" for state in self.states())
+        keys = self.states()
+        return bool(keys) and (self._is_old(keys[0]) or keys[-1].state == "expired")
 
-    def turn(self) -> bool:
-        """What is due; answers that nothing more is."""
-        for key in self.states():
+    def turn(self) -> None:
+        """Do what is due."""
+        keys = self.states()
+        for key in keys:
             if key.state == "expired":
                 self._uow.execute_unscoped(_DROP, {"row_id": key.id})
-        rows = self._rows()
-        if rows and rows[0].active_at <= self._uow.now - SIGNS_FOR:
+        if keys and self._is_old(keys[0]):
             self.rotate()
-        return False
+
+    def _is_old(self, last: KeyState) -> bool:
+        return last.active_at <= self._uow.now - SIGNS_FOR
 
     def states(self) -> list[KeyState]:
         """Every key, the latest first: `next`, `current`, `retired` or `expired`."""
-        found: list[KeyState] = []
-        successor: datetime | None = None
-        for row in self._rows():
-            if row.active_at > self._uow.now:
-                state = "next"
-            elif successor is None:
-                state, successor = "current", row.active_at
-            else:
-                state = "retired" if successor + PUBLISHED_AFTER > self._uow.now else "expired"
-                successor = row.active_at
-            found.append(KeyState(row.id, state, row.created_at, row.active_at))
-        return found
+        return [KeyState(row.id, state, row.created_at, row.active_at) for state, row in self._judged()]
 
     def published(self) -> list[Mapping[str, Any]]:
         """The public halves, the latest first."""
-        shown = {key.id for key in self.states() if key.state != "expired"}
-        return [row.public_jwk for row in self._rows() if row.id in shown]
+        return [row.public_jwk for state, row in self._judged() if state != "expired"]
+
+    def _judged(self) -> Iterator[tuple[str, Row]]:
+        now = self._uow.now
+        successor: datetime | None = None
+        for row in self._rows():
+            if row.active_at > now:
+                yield "next", row
+                continue
+            is_over = successor is not None and successor + PUBLISHED_AFTER <= now
+            yield "current" if successor is None else "expired" if is_over else "retired", row
+            successor = row.active_at
 
     def sign(self, claims: Mapping[str, Any], *, type_: str = PLAIN) -> str:
         row = next(row for row in self._rows() if row.active_at <= self._uow.now)
