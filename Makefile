@@ -37,8 +37,8 @@ test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
 .PHONY: e2e
-e2e: .venv/dev.stamp ## Run against a real identity provider (Debian 12) and the real LiteLLM
-	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/integrations/real_litellm.py
+e2e: .venv/dev.stamp ## Run against a real identity provider (Debian 12), a client of others and the real LiteLLM
+	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/e2e/test_applications.py tests/integrations/real_litellm.py
 
 .PHONY: chaos
 chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
