@@ -64,11 +64,11 @@ class SigningKeys:
     def rotate(self, *, at_once: bool = False) -> None:
         """Publish the next key, which signs in a day or, where a key has leaked, `at_once`."""
         now = self._uow.now
+        known = self._rows() if at_once else []
         self._add(now if at_once else now + PUBLISHED_BEFORE)
-        if at_once:
-            # What others signed may not be believed any more.
-            for row in self._rows()[1:]:
-                self._uow.execute_unscoped(_DROP, {"row_id": row.id})
+        # What they signed may not be believed any more.
+        for row in known:
+            self._uow.execute_unscoped(_DROP, {"row_id": row.id})
 
     def is_due(self) -> bool:
         """Whether the last key is old, or there is one that nobody needs to see any more."""
