@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 import requests
@@ -88,7 +88,8 @@ def sign_in(browser: requests.Session, asked: requests.Response, connection: Map
     answer = scene.answer(attributes={"email": (EMAIL,)}, name_id=EMAIL, in_response_to=scene.request_id)
     form = {"SAMLResponse": encode(scene.signed(answer)), "RelayState": query["RelayState"][0]}
     posted = browser.post(connection["acs_url"], data=form, allow_redirects=False, timeout=10)
-    fetched = browser.get(posted.headers["Location"], allow_redirects=False, timeout=10)
+    waiting = urljoin(connection["acs_url"], posted.headers["Location"])
+    fetched = browser.get(waiting, allow_redirects=False, timeout=10)
     return str(fetched.headers["Location"])
 
 
