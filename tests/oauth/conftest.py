@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.application import Application, register
-from tests.support.cast import Organization
+from tests.support.cast import Organization, create_organization
 from tests.support.sign_on import SignOn, sign_on
 
 
@@ -30,10 +31,32 @@ def tool(acme: Organization) -> Application:
     return register(acme)
 
 
-@pytest.fixture
-def ada(acme: Organization, door: SignOn) -> Person:
+def hire(door: SignOn) -> Person:
+    acme = door.organization
     email = f"ada@{door.domain}"
     user_id = acme.scim.create_user(email, displayName="Ada", emails=[{"value": email, "primary": True}])
     group_id = acme.scim.create_group("Engineering", members=[user_id])
     acme.map_group(group_id)
     return Person(user_id, email, group_id, door.sign_in(email))
+
+
+@pytest.fixture
+def ada(door: SignOn) -> Person:
+    return hire(door)
+
+
+@dataclass
+class Hall:
+    """What many tests of one file may share because none of them changes it."""
+
+    tool: Application
+    other: Application
+    foreign: Application
+    ada: Person
+
+
+@pytest.fixture(scope="module")
+def hall(app: Flask) -> Hall:
+    """An application, another of its organization, one of elsewhere; a person who may use the first two."""
+    acme, globex = create_organization(app), create_organization(app)
+    return Hall(register(acme), register(acme), register(globex), hire(sign_on(acme)))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.oauth.conftest import Person
+from tests.oauth.conftest import Hall, Person
 from tests.support.application import Application, answer_in, challenge_of, register
 from tests.support.cast import Organization, json_of
 from tests.support.fakes import FakeClock
@@ -51,9 +51,10 @@ REFUSED_BY_REDIRECT: dict[str, tuple[dict[str, str | None], str]] = {
 
 @pytest.mark.parametrize(("changes", "error"), REFUSED_BY_REDIRECT.values(), ids=REFUSED_BY_REDIRECT.keys())
 def test_what_is_never_granted_goes_back_as_a_refusal(
-    tool: Application, ada: Person, changes: dict[str, str | None], error: str
+    hall: Hall, changes: dict[str, str | None], error: str
 ) -> None:
-    response = tool.ask(ada.browser, **changes)
+    tool = hall.tool
+    response = tool.ask(hall.ada.browser, **changes)
     assert response.headers["Location"].startswith(f"{tool.redirect_uri}?")
     answer = answer_in(response)
     assert (answer["error"], answer["iss"]) == (error, tool.issuer)
@@ -98,19 +99,19 @@ NEVER_REDIRECTED: dict[str, Callable[[str], dict[str, str | None]]] = {
 
 @pytest.mark.parametrize("changes", NEVER_REDIRECTED.values(), ids=NEVER_REDIRECTED.keys())
 def test_an_answer_goes_nowhere_but_to_a_registered_address(
-    tool: Application, ada: Person, changes: Callable[[str], dict[str, str | None]]
+    hall: Hall, changes: Callable[[str], dict[str, str | None]]
 ) -> None:
-    response = tool.ask(ada.browser, **changes(tool.redirect_uri))
+    response = hall.tool.ask(hall.ada.browser, **changes(hall.tool.redirect_uri))
     assert response.status_code == 400
     assert "Location" not in response.headers
     assert response.content_type.startswith("text/html")
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri", "scope", "state", "code_challenge", "nonce"])
-def test_a_parameter_that_stands_twice_is_refused(tool: Application, ada: Person, name: str) -> None:
-    query = tool.query()
+def test_a_parameter_that_stands_twice_is_refused(hall: Hall, name: str) -> None:
+    query = hall.tool.query()
     again = urlencode(query) + "&" + urlencode({name: query[name]})
-    response = ada.browser.get(f"/oauth/authorize?{again}")
+    response = hall.ada.browser.get(f"/oauth/authorize?{again}")
     assert (response.status_code, response.headers.get("Location")) == (400, None)
 
 
@@ -119,11 +120,9 @@ def test_what_is_no_utf_8_is_refused(tool: Application, ada: Person) -> None:
     assert response.status_code == 400
 
 
-def test_another_application_s_address_is_not_one_s_own(
-    acme: Organization, tool: Application, ada: Person
-) -> None:
-    other = register(acme)
-    assert tool.ask(ada.browser, redirect_uri=other.redirect_uri).status_code == 400
+def test_another_application_s_address_is_not_one_s_own(hall: Hall) -> None:
+    response = hall.tool.ask(hall.ada.browser, redirect_uri=hall.other.redirect_uri)
+    assert response.status_code == 400
 
 
 # At the token endpoint.
@@ -257,12 +256,6 @@ REFUSED_BY_TOKEN: dict[str, tuple[Callable[[Stage], TestResponse], int, str]] = 
         400,
         "invalid_grant",
     ),
-    "replayed code": (replayed, 400, "invalid_grant"),
-    "expired code": (late, 400, "invalid_grant"),
-    "deprovisioned between code and token": (deprovisioned, 400, "invalid_grant"),
-    "deprovisioned and brought back": (deprovisioned_and_back, 400, "invalid_grant"),
-    "without a seat between code and token": (seatless, 400, "invalid_grant"),
-    "signed out between code and token": (signed_out, 400, "invalid_grant"),
     "no client authentication": (lambda s: s.tool.redeem(s.code, {}), 401, "invalid_client"),
     "id without secret": (lambda s: s.tool.redeem(s.code, {}, client_id=s.tool.id), 401, "invalid_client"),
     "wrong secret": (lambda s: s.tool.redeem(s.code, s.tool.basic("wrong")), 401, "invalid_client"),
@@ -276,9 +269,6 @@ REFUSED_BY_TOKEN: dict[str, tuple[Callable[[Stage], TestResponse], int, str]] = 
         401,
         "invalid_client",
     ),
-    "old secret after the overlap": (after_overlap, 401, "invalid_client"),
-    "secret from before the last but one": (twice_rotated, 401, "invalid_client"),
-    "removed application": (removed, 401, "invalid_client"),
     "secret in two places": (
         lambda s: s.tool.redeem(s.code, client_secret=s.tool.secret),
         400,
@@ -315,13 +305,43 @@ REFUSED_BY_TOKEN: dict[str, tuple[Callable[[Stage], TestResponse], int, str]] = 
 }
 
 
+# What changes something on its way.
+REFUSED_AFTER_A_CHANGE: dict[str, tuple[Callable[[Stage], TestResponse], int, str]] = {
+    "replayed code": (replayed, 400, "invalid_grant"),
+    "expired code": (late, 400, "invalid_grant"),
+    "deprovisioned between code and token": (deprovisioned, 400, "invalid_grant"),
+    "deprovisioned and brought back": (deprovisioned_and_back, 400, "invalid_grant"),
+    "without a seat between code and token": (seatless, 400, "invalid_grant"),
+    "signed out between code and token": (signed_out, 400, "invalid_grant"),
+    "old secret after the overlap": (after_overlap, 401, "invalid_client"),
+    "secret from before the last but one": (twice_rotated, 401, "invalid_client"),
+    "removed application": (removed, 401, "invalid_client"),
+}
+
+
 @pytest.mark.parametrize(
     ("attempt", "status", "error"), REFUSED_BY_TOKEN.values(), ids=REFUSED_BY_TOKEN.keys()
 )
 def test_a_code_is_worth_nothing_but_to_whom_it_was_given(
+    hall: Hall, clock: FakeClock, attempt: Callable[[Stage], TestResponse], status: int, error: str
+) -> None:
+    tool = hall.tool
+    stage = Stage(
+        tool, tool.code(hall.ada.browser), hall.other, hall.foreign, hall.ada, clock, tool.organization
+    )
+    refuses(attempt(stage), status, error)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "status", "error"), REFUSED_AFTER_A_CHANGE.values(), ids=REFUSED_AFTER_A_CHANGE.keys()
+)
+def test_a_code_is_worth_nothing_once_what_it_was_given_for_is_over(
     stage: Stage, attempt: Callable[[Stage], TestResponse], status: int, error: str
 ) -> None:
-    response = attempt(stage)
+    refuses(attempt(stage), status, error)
+
+
+def refuses(response: TestResponse, status: int, error: str) -> None:
     body = json_of(response)
     assert (response.status_code, body["error"]) == (status, error)
     assert body.keys() == {"error", "error_description"}
@@ -342,9 +362,8 @@ class Given:
 
 
 @pytest.fixture
-def given(stage: Stage) -> Given:
-    token = json_of(stage.tool.redeem(stage.code))["access_token"]
-    return Given(stage.tool, token, stage.other, stage.foreign)
+def given(hall: Hall) -> Given:
+    return Given(hall.tool, hall.tool.tokens(hall.ada.browser)["access_token"], hall.other, hall.foreign)
 
 
 def ask_user_info(given: Given, path: str = "", **options: Any) -> TestResponse:
@@ -401,8 +420,8 @@ def test_an_application_learns_nothing_of_tokens_of_others(given: Given) -> None
     assert given.tool.introspect(given.token)["active"] is True
 
 
-def test_who_cannot_prove_who_it_is_may_not_introspect(acme: Organization, given: Given) -> None:
-    public = register(acme, confidential=False)
+def test_who_cannot_prove_who_it_is_may_not_introspect(given: Given) -> None:
+    public = register(given.tool.organization, confidential=False)
     for headers, form in (({}, {}), ({}, {"client_id": public.id}), (given.tool.basic("wrong"), {})):
         response = given.tool.post("/oauth/introspect", {"token": given.token, **form}, headers)
         assert (response.status_code, json_of(response)["error"]) == (401, "invalid_client")
