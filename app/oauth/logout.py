@@ -70,18 +70,17 @@ class BackchannelLogout:
 
     def announce_sessions(self, session_ids: Sequence[str]) -> None:
         """These sessions are over; each application is told of its own."""
-        for row in self._uow.execute(_OF_SESSIONS, {"session_ids": list(session_ids)}).all():
-            self._put(row.application_id, row.user_id, row.session_id)
+        rows = self._uow.execute(_OF_SESSIONS, {"session_ids": list(session_ids)}).all()
+        self._put(sorted((row.application_id, row.user_id, row.session_id) for row in rows))
 
     def announce_people(self, user_ids: Sequence[str]) -> None:
         """These people are out, whatever sessions they have or had: each application is told once."""
         rows = self._uow.execute(_OF_PEOPLE, {"user_ids": list(user_ids)}).all()
-        for application_id, user_id in sorted({(row.application_id, row.user_id) for row in rows}):
-            self._put(application_id, user_id, None)
+        self._put([(*pair, None) for pair in sorted({(row.application_id, row.user_id) for row in rows})])
 
-    def _put(self, application_id: str, user_id: str, session_id: str | None) -> None:
-        payload = {"application_id": application_id, "user_id": user_id, "session_id": session_id}
-        self._outbox.put(KIND, payload)
+    def _put(self, found: Sequence[tuple[str, str, str | None]]) -> None:
+        names = ("application_id", "user_id", "session_id")
+        self._outbox.put_all(KIND, [dict(zip(names, each, strict=True)) for each in found])
 
     def deliver(self, payload: Mapping[str, Any]) -> None:
         """Post a logout token; raises `FetchRefusedError` where the application does not take it."""
