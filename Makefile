@@ -37,8 +37,13 @@ test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
 .PHONY: e2e
+<<<<<<< HEAD
 e2e: .venv/dev.stamp ## Run against real identity providers (Debian 12, npm) and the real LiteLLM
 	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/idp/oidc_sign_ons.py tests/integrations/real_litellm.py
+=======
+e2e: .venv/dev.stamp ## Run against a real identity provider (Debian 12), a client of others and the real LiteLLM
+	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/e2e/test_applications.py tests/integrations/real_litellm.py
+>>>>>>> h/oidc-down
 
 .PHONY: chaos
 chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
@@ -63,6 +68,10 @@ bench-spend: .venv/dev.stamp ## Measure authorizing and settling beside the yard
 .PHONY: bench-analytics
 bench-analytics: .venv/dev.stamp ## Measure reports of 31 days over a million ledger rows
 	@$(BIN)/python -m bench.analytics
+
+.PHONY: bench-oauth
+bench-oauth: .venv/dev.stamp ## Measure a question about a token beside 1,000 applications
+	@$(BIN)/python -m bench.oauth
 
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style and formatting

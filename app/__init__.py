@@ -6,6 +6,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.api import routes_docs
 from app.api.routes import blueprint as api_blueprint
 from app.core import logs
+from app.oauth import routes_answers, routes_authorize, routes_tokens
+from app.oauth import routes_discovery as routes_openid
+from app.oauth import routes_logout as routes_end_session
 from app.scim import routes as scim
 from app.scim import (
     routes_bulk,
@@ -68,8 +71,14 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     app.register_blueprint(routes_oidc.blueprint)
     app.register_blueprint(routes_session.blueprint)
     app.register_blueprint(routes_logout.blueprint)
+    app.register_blueprint(routes_openid.blueprint)
+    app.register_blueprint(routes_authorize.blueprint)
+    app.register_blueprint(routes_tokens.blueprint)
+    app.register_blueprint(routes_end_session.blueprint)
     # 4. Each failure in the shape of its protocol.
-    error_rendering.install(app, {"/scim/": scim.PROTOCOL, "/sso/session": error_rendering.JSON})
+    protocols = {"/scim/": scim.PROTOCOL, "/sso/session": error_rendering.JSON}
+    protocols |= dict.fromkeys(routes_answers.ROOTS, routes_answers.PROTOCOL)
+    error_rendering.install(app, protocols)
     # 5. One transaction around each view; last, because it wraps what is registered.
     transaction.wrap_views(app, container.begin)
     return app

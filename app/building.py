@@ -10,6 +10,7 @@ from app.audit.feed import AuditFeed
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.audit.sequencer import Sequencer
+from app.building_oauth import OAUTH
 from app.building_sign_in import SIGN_IN
 from app.core.cursors import Cursors
 from app.core.rate_limit import ApiRate, ScimRate, SignInRate
@@ -230,6 +231,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     BreakGlass: lambda s: BreakGlass(s.uow, s.container.environment.randomness, s.get(SessionService)),
     Discovery: lambda s: Discovery(s.uow, s.get(DomainOwnership)),
     Enforcement: lambda s: Enforcement(s.uow, s.get(ConnectionService), s.get(IdpCertificates)),
+    **OAUTH,
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),
 }

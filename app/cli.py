@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import schema
 from app.api.scopes import SCOPES
+from app.cli_application import application, signing_key
 from app.cli_demo import demo
 from app.cli_domains import domain
 from app.cli_okta import okta
@@ -66,6 +67,8 @@ def cli() -> None:
     """Usher: from the identity provider to seats and spending, and out again."""
 
 
+cli.add_command(application)
+cli.add_command(signing_key)
 cli.add_command(serve)
 cli.add_command(demo)
 cli.add_command(worker)

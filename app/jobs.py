@@ -10,6 +10,8 @@ from app.governance.job_steps import JobSteps
 from app.governance.mappings import MappingService
 from app.governance.reconciliation import Reconciliation
 from app.governance.seat_pool import SeatPool
+from app.oauth.leftovers import OAuthLeftovers
+from app.oauth.signing_keys import SigningKeys
 from app.scim.trace_store import TraceStore
 from app.spend.billing import Billing
 from app.spend.reservations import Reservations
@@ -64,6 +66,9 @@ JOBS: tuple[Job[Any], ...] = (
     Job("idempotency.purge", IdempotencyStore, is_due=IdempotencyStore.has_old, run=IdempotencyStore.purge),
     Job("jit_seats.lapse", JitSeats, is_due=JitSeats.has_lapsed, run=JitSeats.release_lapsed),
     Job("sso.purge", Leftovers, is_due=Leftovers.has_old, run=Leftovers.purge),
+    Job("oauth.purge", OAuthLeftovers, is_due=OAuthLeftovers.has_old, run=OAuthLeftovers.purge),
+    # The keys are of all organizations; whichever comes first turns them.
+    Job("signing_keys.turn", SigningKeys, is_due=SigningKeys.is_due, run=SigningKeys.turn),
     Job("reservations.expire", Reservations, is_due=Reservations.has_expired, run=Reservations.expire),
     Job("scim_requests.purge", TraceStore, is_due=TraceStore.has_old, run=TraceStore.purge),
     Job("reconciliation", Reconciliation, is_due=Reconciliation.is_due, run=Reconciliation.step),

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-import structlog
-
 from app.audit.outbox import Outbox
 from app.audit.recorder import AuditRecorder
 from app.building import BUILDERS
@@ -29,15 +27,15 @@ from app.core.sealing import Sealer
 from app.core.tokens import Randomness, SystemRandomness
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
+from app.deliveries import DELIVERIES, DEPROVISIONED
 from app.directory import events as directory
 from app.governance import events as governance
 from app.governance.entitlements import EntitlementService
-from app.governance.holds import OPENED as HELD_CHANGE_OPENED
 from app.governance.mappings import MappingService
 from app.governance.policy import is_mapped
-from app.governance.reconciliation import DRIFTED
 from app.governance.roles import RoleService
 from app.governance.seat_pool import SeatPool
+from app.handlers_oauth import end_tokens, tell_applications, tell_applications_of_seatless
 from app.handlers_sign_in import (
     decide_adopted,
     decide_signed_in,
@@ -47,6 +45,8 @@ from app.handlers_sign_in import (
     note_sign_in,
 )
 from app.jobs import JOBS
+from app.oauth.logout import Resting
+from app.oauth.signing_keys import OpenedKeys
 from app.schema import head_revision
 from app.scim.milestones import KnownDirectories
 from app.scim.protocol.registry import Registry
@@ -54,16 +54,14 @@ from app.scim.trace import TraceQueue
 from app.scim.trace_store import TraceStore
 from app.scim.trace_writer import TraceWriter
 from app.settings import Settings
-from app.spend.notices import THRESHOLD_REACHED
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
-from app.spend.usage_forecasts import FORECAST_REACHED
 from app.sso import connection_events
 from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
 from app.sso.oidc_exchange import REFRESHES_AT_ONCE, REFRESHES_PER_SECOND, KeyRefreshes
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
-from app.web.metrics import DEAD_MESSAGES, DRIFTS, LOST_TRACES, REFUSED_JOBS
+from app.web.metrics import DEAD_MESSAGES, LOST_TRACES, REFUSED_JOBS
 from app.worker import Worker
 
 T = TypeVar("T")
@@ -105,6 +103,8 @@ class Container:
         self.cursors = Cursors(settings.secret_key)
         self.sealer = Sealer(settings.secret_key, self.environment.randomness)
         self.known_directories: KnownDirectories = {}
+        self.opened_keys: OpenedKeys = {}
+        self.resting_applications: Resting = {}
         self.heartbeat = Heartbeat()
         share = 1 / settings.workers
         self.scim_rate = ScimRate(
@@ -179,7 +179,6 @@ class Services:
 
 
 Handler = Callable[[Services, Any], None]
-DEPROVISIONED = "user.deprovisioned"
 # After these nobody can spend, so what runs can only come to its end.
 ENDING_SEATS = ("seat.released", "seat.suspended")
 
@@ -236,47 +235,32 @@ def _announce_deprovision(services: Services, event: directory.AccessEvent) -> N
 HANDLERS: Mapping[type[Event], tuple[Handler, ...]] = {
     directory.OrganizationCreated: (_set_up_governance, _open_price_book),
     directory.OrganizationUpdated: (_decide_everybody, _turn_seat_pool),
-    directory.UserDeactivated: (end_sessions, _close_reservations, _withdraw_rights, _announce_deprovision),
-    directory.UserDeleted: (end_sessions, _close_reservations, _withdraw_rights, _announce_deprovision),
+    directory.UserDeactivated: (
+        end_sessions,
+        tell_applications,
+        _close_reservations,
+        _withdraw_rights,
+        _announce_deprovision,
+    ),
+    directory.UserDeleted: (
+        end_sessions,
+        tell_applications,
+        _close_reservations,
+        _withdraw_rights,
+        _announce_deprovision,
+    ),
     directory.UserReactivated: (_restore_rights,),
     directory.UserAdopted: (decide_adopted,),
     directory.MembersChanged: (_decide_members,),
-    governance.EntitlementsChanged: (end_sessions_of_seatless, _close_reservations_of_seatless),
+    governance.EntitlementsChanged: (
+        end_sessions_of_seatless,
+        tell_applications_of_seatless,
+        _close_reservations_of_seatless,
+    ),
     connection_events.ConnectionModeChanged: (end_sessions_of_connection,),
     connection_events.ConnectionDeleted: (end_sessions_of_connection,),
     sso.UserSignedIn: (decide_signed_in, note_sign_in),
-}
-
-
-# Standard output is where an operator's log shipper picks outgoing events up.
-def _publish_deprovision(services: Services, payload: Mapping[str, Any]) -> None:
-    structlog.get_logger().info("user.deprovisioned", org_id=services.uow.org_id, **payload)
-
-
-def _sound_alarm(services: Services, payload: Mapping[str, Any]) -> None:
-    DRIFTS.inc()
-    structlog.get_logger().error(DRIFTED, org_id=services.uow.org_id, **payload)
-
-
-def _publish_held_change(services: Services, payload: Mapping[str, Any]) -> None:
-    structlog.get_logger().warning("held_change.opened", org_id=services.uow.org_id, **payload)
-
-
-def _publish_threshold(services: Services, payload: Mapping[str, Any]) -> None:
-    structlog.get_logger().info(THRESHOLD_REACHED, org_id=services.uow.org_id, **payload)
-
-
-def _publish_forecast(services: Services, payload: Mapping[str, Any]) -> None:
-    structlog.get_logger().info(FORECAST_REACHED, org_id=services.uow.org_id, **payload)
-
-
-# What the worker does with each kind of outbox message.
-DELIVERIES: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
-    HELD_CHANGE_OPENED: _publish_held_change,
-    DEPROVISIONED: _publish_deprovision,
-    DRIFTED: _sound_alarm,
-    THRESHOLD_REACHED: _publish_threshold,
-    FORECAST_REACHED: _publish_forecast,
+    sso.SessionsEnded: (end_tokens,),
 }
 
 

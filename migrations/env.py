@@ -10,6 +10,7 @@ from app.audit import models as _audit
 from app.core.database import metadata
 from app.directory import models as _directory
 from app.governance import models as _governance
+from app.oauth import models as _oauth
 from app.scim import models as _scim
 from app.settings import Settings
 from app.spend import models as _spend
@@ -17,7 +18,7 @@ from app.sso import models as _sso
 from app.sso import models_sign_in as _sign_in
 
 # The models register their tables by being imported.
-MODELS = (_api, _audit, _directory, _governance, _scim, _spend, _sso, _sign_in)
+MODELS = (_api, _audit, _directory, _governance, _oauth, _scim, _spend, _sso, _sign_in)
 
 LOCK_TIMEOUT = "4s"
 

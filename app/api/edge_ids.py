@@ -28,6 +28,7 @@ HELD_CHANGE = "held"
 AUTHORIZATION = "auth"
 PRICE = "price"
 CONTRACT = "contract"
+APPLICATION = "app"
 
 # The parameters of paths; a text that is no such id is not found.
 PATH_IDS = {
@@ -48,6 +49,7 @@ PATH_IDS = {
     "authorization_id": AUTHORIZATION,
     "price_id": PRICE,
     "contract_id": CONTRACT,
+    "application_id": APPLICATION,
 }
 
 # The types that the audit log names, as REST shows them. Credentials are of one of two kinds.
@@ -64,6 +66,7 @@ _LOGGED = {
     "held_change": ("held_change", HELD_CHANGE),
     "price": ("price", PRICE),
     "contract": ("contract", CONTRACT),
+    "application": ("application", APPLICATION),
 }
 
 

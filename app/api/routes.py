@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from app.api.declarations import Endpoint, Endpoints
 from app.api.openapi import ROOT, describe
 from app.api.routes_analytics import analytics
+from app.api.routes_applications import applications
 from app.api.routes_audit import audit
 from app.api.routes_authorizations import authorizations
 from app.api.routes_billing import billing
@@ -73,6 +74,7 @@ RESOURCES = (
     sessions,
     connections,
     break_glass,
+    applications,
     credentials,
     description,
 )

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.audit.models import outbox_messages
+from app.core.batches import batches
 from app.core.connection import Row
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID, everywhere
@@ -67,17 +68,21 @@ class Outbox:
         self._uow = uow
 
     def put(self, kind: str, payload: Mapping[str, Any]) -> None:
+        self.put_all(kind, [payload])
+
+    def put_all(self, kind: str, payloads: Sequence[Mapping[str, Any]]) -> None:
         uow = self._uow
-        values = {
-            "id": uow.ids.new(),
+        shared = {
             "kind": kind,
-            "payload": dict(payload),
             "state": "pending",
             "created_at": uow.now,
             "available_at": uow.now,
             "attempts": 0,
         }
-        uow.write(_INSERT, values)
+        for batch in batches(payloads):
+            uow.execute_many(
+                _INSERT, [{**shared, "id": uow.ids.new(), "payload": dict(payload)} for payload in batch]
+            )
 
     def has_work(self) -> bool:
         return self._uow.execute(_HAS_DUE, {"moment": self._uow.now}).first() is not None

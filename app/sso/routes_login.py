@@ -11,7 +11,7 @@ from app.sso.addresses import InvalidEmailError, parse_email
 from app.sso.discovery import Discovery
 from app.sso.return_paths import HOME, safe_path
 from app.sso.routes_cookies import Cookies
-from app.sso.routes_login_start import start_login
+from app.sso.routes_login_start import REAUTHENTICATE, start_login
 from app.sso.routes_pages import page
 from app.sso.saml.sp_metadata import sp_metadata
 from app.sso.sp_keys import SpKeys
@@ -23,8 +23,9 @@ MAX_SHOWN = 254
 _ASK = Markup(
     '<form method="get" action="/sso/login"><label>E-mail address '
     '<input type="email" name="email" autocomplete="username" required value="{email}"></label>'
-    '<input type="hidden" name="return_to" value="{return_to}"><button>Continue</button></form>'
+    '<input type="hidden" name="return_to" value="{return_to}">{anew}<button>Continue</button></form>'
 )
+_ANEW = Markup('<input type="hidden" name="{name}" value="1">').format(name=REAUTHENTICATE)
 
 blueprint = Blueprint("discovery", __name__, url_prefix="/sso")
 
@@ -60,4 +61,5 @@ def show_metadata(connection_id: str) -> Response:
 
 def _ask(sentence: str, email: str = "") -> Response:
     return_to = safe_path(request.args.get("return_to", HOME), service(Cookies).base_url)
-    return page("Sign in", sentence, _ASK.format(email=email[:MAX_SHOWN], return_to=return_to))
+    anew = _ANEW if REAUTHENTICATE in request.args else ""
+    return page("Sign in", sentence, _ASK.format(email=email[:MAX_SHOWN], return_to=return_to, anew=anew))

@@ -16,6 +16,8 @@ from app.sso.trusted_connections import OidcConnection, Outgoing, SamlConnection
 from app.web.context import service
 
 MAX_BOUNCES = 2
+# Whoever sends this along wants the person to prove themselves anew.
+REAUTHENTICATE = "reauthenticate"
 
 
 def start_login(connection: SamlConnection | OidcConnection) -> Response:
@@ -62,6 +64,7 @@ def _authn_request(connection: SamlConnection, started: Started) -> Outgoing:
         sp_entity_id=connection.provider.entity_id,
         acs_url=connection.provider.acs_url,
         issued_at=service(LoginRequests).now,
+        force_authn=REAUTHENTICATE in request.args,
     ).xml()
     key = service(TrustedConnections).signing_key(connection) if connection.signs_requests else None
     return Outgoing(connection.sso_binding, connection.sso_url, "SAMLRequest", message, key)
@@ -75,6 +78,7 @@ def _authorization_url(connection: OidcConnection, started: Started, browser: st
         scopes=connection.scopes,
         state=started.relay_state,
         secrets=login_secrets(browser, started.relay_state),
+        anew=REAUTHENTICATE in request.args,
     )
 
 

@@ -25,7 +25,7 @@ _DEFAULTS = (
 )
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
-_SURFACES = ("scim", "api", "sso", "console")
+_SURFACES = ("scim", "api", "sso", "oauth", "console")
 
 
 def install(app: Flask, ids: IdFactory) -> None:

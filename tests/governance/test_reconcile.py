@@ -14,13 +14,13 @@ from app.audit.outbox import Outbox
 from app.cli import cli
 from app.core.clock import rfc3339
 from app.core.tenancy import ORG_ID
+from app.deliveries import DELIVERIES
 from app.directory.models import principals
 from app.governance import entitlements
 from app.governance.drift import DriftService
 from app.governance.models import reconciliations, seat_pools, seats
 from app.governance.reconciliation import DRIFTED, EVERY, Reconciliation
 from app.settings import Settings
-from app.wiring import DELIVERIES
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.databases import SECRET_KEY
 from tests.support.fakes import FakeClock

@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.core.ids import edge_id
 from app.governance.jobs import JobStore
+from tests.support.application import register
 from tests.support.cast import Organization, create_organization, in_organization, json_of
 from tests.support.sign_on import sign_on
 
@@ -32,6 +33,7 @@ WITHOUT_OBJECTS = {
 # Doors to one connection each, for any browser and for its identity provider.
 PUBLIC = ("/sso/saml/<connection_id>/", "/sso/oidc/<connection_id>/")
 BODIES = {
+    ("PATCH", "/api/v1/applications/<application_id>"): {"name": "Taken over"},
     ("PATCH", "/api/v1/connections/<connection_id>"): {"mode": "off"},
     ("PATCH", "/api/v1/domains/<domain_id>"): {"connection_id": None},
     ("PUT", "/scim/v2/Users/<user_id>"): {"userName": "taken.over@example.com"},
@@ -97,6 +99,7 @@ class Victim:
             "job_id": edge_id("job", self._job()),
             "authorization_id": json_of(api.post("/authorizations", call))["id"],
             "contract_id": json_of(api.post("/billing/contracts", contract))["id"],
+            "application_id": register(organization).id,
             "price_id": json_of(api.get("/prices"))["data"][0]["id"],
         }
 
@@ -126,6 +129,7 @@ class Victim:
         organization = self.organization
         api = ["/users", "/groups", "/roles", "/group_mappings", "/seats", "/seat_pool", "/organization"]
         api += ["/spend_limits", "/limit_increases", "/held_changes", "/domains", "/connections", "/sessions"]
+        api += ["/applications"]
         api += [f"/authorizations/{self.ids['authorization_id']}"]
         seen: list[object] = [json_of(organization.api.get(path)) for path in api]
         return seen + [json_of(organization.scim.get(path)) for path in ("/Users", "/Groups")]

@@ -10,9 +10,10 @@ from app.audit.models import audit_events, outbox_messages
 from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
 from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
+from app.deliveries import DELIVERIES
 from app.directory.organizations import OrganizationService
 from app.jobs import JOBS
-from app.wiring import DELIVERIES, Container, Services, build_worker
+from app.wiring import Container, Services, build_worker
 from app.worker import Job, Worker
 from tests.support.cast import Organization, in_organization
 from tests.support.fakes import FakeClock

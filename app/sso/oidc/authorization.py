@@ -46,9 +46,16 @@ class Client:
 
 
 def authorization_url(
-    endpoint: str, *, client_id: str, callback_url: str, scopes: str, state: str, secrets: LoginSecrets
+    endpoint: str,
+    *,
+    client_id: str,
+    callback_url: str,
+    scopes: str,
+    state: str,
+    secrets: LoginSecrets,
+    anew: bool,
 ) -> str:
-    """OpenID Connect Core 3.1.2.1 with PKCE."""
+    """OpenID Connect Core 3.1.2.1 with PKCE; `anew` where a session at the provider is not enough."""
     return with_query(
         endpoint,
         {
@@ -60,6 +67,7 @@ def authorization_url(
             "nonce": secrets.nonce,
             "code_challenge": secrets.challenge,
             "code_challenge_method": "S256",
+            **({"prompt": "login"} if anew else {}),
         },
     )
 
