@@ -79,6 +79,7 @@ from app.sso.discovery import Discovery
 from app.sso.domain_checks import DomainChecks
 from app.sso.domains import DomainService
 from app.sso.enforcement import Enforcement
+from app.sso.families import Families
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.ownership import DomainOwnership
 from app.sso.sessions import SessionService
@@ -217,9 +218,14 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     RequestTrace: lambda s: RequestTrace(s.container.traces.queue, s.uow.now),
     TraceStore: lambda s: TraceStore(s.uow, timedelta(days=s.container.settings.scim_trace_days)),
     # sso
-    DomainOwnership: lambda s: DomainOwnership(s.uow),
+    Families: lambda s: Families(s.uow),
+    DomainOwnership: lambda s: DomainOwnership(s.uow, s.get(Families)),
     DomainService: lambda s: DomainService(
-        s.uow, s.get(DomainOwnership), s.container.environment.randomness, s.container.urls.host
+        s.uow,
+        s.get(DomainOwnership),
+        s.get(Families),
+        s.container.environment.randomness,
+        s.container.urls.host,
     ),
     DomainChecks: lambda s: DomainChecks(
         s.uow,
@@ -230,7 +236,9 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     **SIGN_IN,
     BreakGlass: lambda s: BreakGlass(s.uow, s.container.environment.randomness, s.get(SessionService)),
     Discovery: lambda s: Discovery(s.uow, s.get(DomainOwnership)),
-    Enforcement: lambda s: Enforcement(s.uow, s.get(ConnectionService), s.get(IdpCertificates)),
+    Enforcement: lambda s: Enforcement(
+        s.uow, s.get(ConnectionService), s.get(IdpCertificates), s.get(DomainOwnership)
+    ),
     **OAUTH,
     # api
     IdempotencyStore: lambda s: IdempotencyStore(s.uow),

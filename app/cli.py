@@ -17,6 +17,7 @@ from app.api.scopes import SCOPES
 from app.cli_application import application, signing_key
 from app.cli_demo import demo
 from app.cli_domains import domain
+from app.cli_families import adopt, release
 from app.cli_okta import okta
 from app.cli_output import as_json, show, show_rows
 from app.cli_reconcile import reconcile
@@ -106,6 +107,10 @@ def doctor(*, json_: bool) -> None:
 @cli.group()
 def org() -> None:
     """Organizations."""
+
+
+org.add_command(adopt)
+org.add_command(release)
 
 
 @org.command("create")

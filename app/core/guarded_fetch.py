@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPSConnectionPool, Timeout
@@ -84,7 +85,7 @@ class GuardedFetch:
                 raise FetchRefusedError("The address redirects to another host; give the final address.")
             answered = self._visit("GET", url, ends_at)
             if answered.location is not None:
-                url = urljoin(url, answered.location)
+                url = _joined(url, answered.location)
             elif answered.status != _OK:
                 raise FetchRefusedError(f"The address answers with status {answered.status}.")
             else:
@@ -119,7 +120,7 @@ class GuardedFetch:
             # The name, not the address, is what the certificate must be good for.
             server_hostname=host,
             assert_hostname=host,
-            ssl_context=self._tls or ssl.create_default_context(),
+            ssl_context=self._bounded_tls(ends_at),
             timeout=Timeout(total=self._left(ends_at)),
             retries=False,
             maxsize=1,
@@ -163,11 +164,31 @@ class GuardedFetch:
             raise FetchRefusedError(f"The host {host} is not on the public internet.")
         return addresses[0]
 
+    def _bounded_tls(self, ends_at: float) -> ssl.SSLContext:
+        """Gives up at the deadline also while bytes come in one by one, each within its own timeout."""
+        fetch = self
+
+        class BoundedSocket(ssl.SSLSocket):
+            def recv_into(self, *arguments: Any, **options: Any) -> int:
+                self.settimeout(fetch._left(ends_at))
+                return super().recv_into(*arguments, **options)
+
+        context = self._tls or ssl.create_default_context()
+        context.sslsocket_class = BoundedSocket
+        return context
+
     def _left(self, ends_at: float) -> float:
         left = ends_at - self._ticks()
         if left <= 0:
             raise FetchRefusedError(f"The address did not answer within {DEADLINE_SECONDS:g} seconds.")
         return left
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchRefusedError("The address redirects to what is no address.") from error
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

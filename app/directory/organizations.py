@@ -64,12 +64,16 @@ class OrganizationService:
 
     def enter(self, slug: str) -> None:
         """Bind the transaction to the organization with this slug; raises `NotFoundError`."""
+        self._uow.enter(self.id_of(slug))
+
+    def id_of(self, slug: str) -> str:
+        """The id behind a slug, without entering; raises `NotFoundError`."""
         org_id = self._find(slug)
         if org_id is None:
             raise NotFoundError(
                 f"There is no organization {slug!r}. Create it with: usher org create {slug} --name NAME"
             )
-        self._uow.enter(org_id)
+        return org_id
 
     def ids(self) -> list[str]:
         """Every organization here, for the worker, which enters them one at a time."""

@@ -14,8 +14,11 @@ from app.core.text import fold
 
 MAX_EMAIL_LENGTH = 254
 MAX_DOMAIN_LENGTH = 253
-# Scripts that one word of Japanese or Korean mixes by nature; any other mixture imitates something.
-_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "LATIN", "BOPOMOFO"})
+# Scripts that one word of Japanese or Korean mixes by nature; any other mixture imitates something. The
+# signs that lengthen a vowel or repeat a character are named after no single script.
+_EAST_ASIAN = frozenset(
+    {"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "LATIN", "BOPOMOFO", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}
+)
 
 
 class InvalidEmailError(BadRequestError):

@@ -13,9 +13,7 @@ from app.sso.enforcement_day import is_in_force
 from app.sso.models import connections, domains
 from app.sso.ownership import DomainOwnership
 
-_DOMAIN = select(domains.c.state, domains.c.connection_id).where(
-    domains.c.org_id == ORG_ID, domains.c.id == bindparam("id")
-)
+_DOMAIN = select(domains.c.connection_id).where(domains.c.org_id == ORG_ID, domains.c.id == bindparam("id"))
 _is_in_test = case((connections.c.mode == "test", 1), else_=0)
 _moment = bindparam("moment", type_=UtcDateTime())
 # What enforces sign-on, as nothing else lets people in then; of those the chosen one, else the oldest that
@@ -44,13 +42,11 @@ class Discovery:
         None for a domain that nobody has captured, whose proof has lapsed, or without a connection.
         """
         uow = self._uow
-        owner = self._ownership.holders(domain).owner
-        if owner is None:
+        covering = self._ownership.covering(domain)
+        if covering is None or covering.is_lapsed:
             return None
-        uow.enter(owner.org_id)
-        row = uow.execute(_DOMAIN, {"id": owner.domain_id}).one()
-        if row.state == "lapsed":
-            return None
-        values = {"chosen": row.connection_id, "moment": uow.now}
+        uow.enter(covering.owner.org_id)
+        chosen = uow.execute(_DOMAIN, {"id": covering.owner.domain_id}).scalar_one()
+        values = {"chosen": chosen, "moment": uow.now}
         found: str | None = uow.execute(_CONNECTION, values).scalar_one_or_none()
         return found

@@ -16,6 +16,7 @@ from app.core.errors import TooManyRequestsError
 from app.core.guarded_fetch import FetchRefusedError, GuardedFetch
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
+from app.sso.domain_names import WILDCARD, challenge_name
 from app.sso.domain_states import Look
 from app.sso.domains import DomainService
 from app.sso.models import domains
@@ -34,17 +35,18 @@ _DUE = (
 _STILL_DUE = _DUE.with_for_update()
 
 
-def challenge_name(name: str) -> str:
-    return f"_usher-challenge.{name}"
-
-
 def challenge_value(token: str) -> str:
     return f"usher-domain-verification={token}"
 
 
-def challenge_url(name: str) -> str:
-    """Where the value may stand instead: a place (RFC 8615) that only whoever runs the site can write to."""
-    return f"https://{name}/.well-known/usher-domain-verification.txt"
+def challenge_url(claim: str) -> str | None:
+    """Where the value may stand instead: a place (RFC 8615) that only whoever runs the site can write to.
+
+    Nowhere for a wildcard: who runs one site does not control the names below it.
+    """
+    if claim.startswith(WILDCARD):
+        return None
+    return f"https://{claim}/.well-known/usher-domain-verification.txt"
 
 
 class DomainChecks:
@@ -99,8 +101,11 @@ class DomainChecks:
         return seen, "dns"
 
     def _is_served(self, domain: Row) -> bool:
+        url = challenge_url(domain.name)
+        if url is None:
+            return False
         try:
-            document = self._fetch.read(challenge_url(domain.name), max_redirects=0)
+            document = self._fetch.read(url, max_redirects=0)
         except FetchRefusedError:
             return False
         return document.strip() == challenge_value(domain.token).encode()

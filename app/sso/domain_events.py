@@ -1,4 +1,4 @@
-"""What can happen to domains."""
+"""What can happen to domains, and to who may use them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +21,30 @@ class DomainUpdated(ObjectEvent):
 class DomainRemoved(ObjectEvent):
     action = "domain.removed"
     target_type = "domain"
+
+
+class ChildAdopted(ObjectEvent):
+    """The organization lets another one use its domains."""
+
+    action = "organization.child_adopted"
+    target_type = "org"
+
+
+class ChildReleased(ObjectEvent):
+    action = "organization.child_released"
+    target_type = "org"
+
+
+class ParentJoined(ObjectEvent):
+    """The organization takes another one for the owner of its company's domains."""
+
+    action = "organization.parent_joined"
+    target_type = "org"
+
+
+class ParentLeft(ObjectEvent):
+    action = "organization.parent_left"
+    target_type = "org"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,17 +91,19 @@ def after_look(standing: Standing, owner: Owner, look: Look, now: datetime) -> t
 
 
 def after_others(
-    standing: Standing, owner: Owner, *, is_disputed: bool, now: datetime
+    standing: Standing, owner: Owner, *, is_disputed: bool, is_lapsed: bool, now: datetime
 ) -> tuple[Standing, Step]:
     """The standing once another organization has begun, given up, won or lost a dispute.
 
-    `is_disputed` says whether a dispute about the name is under way.
+    `is_disputed` says whether a dispute about the name is under way, `is_lapsed` whether the owner's proof
+    had lapsed before it.
     """
     is_open = standing.state == "disputed"
     if owner is Owner.US and is_disputed and not is_open:
         return replace(standing, state="disputed", state_ends_at=now + DISPUTE, due_at=now), Step.NONE
     if owner is Owner.US and is_open and not is_disputed:
-        return standing.verified(now), Step.NONE
+        # Nobody's giving up proves anything for us.
+        return standing.settled("lapsed", now) if is_lapsed else standing.verified(now), Step.NONE
     if owner is Owner.NOBODY and is_open:
         # The owner removed the domain; the proof has been given.
         return standing.verified(now), Step.TAKE

@@ -11,7 +11,7 @@ from dataclasses import fields
 from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select, update
 
 from app.core.connection import Row
-from app.core.errors import ConflictError, NotFoundError
+from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.ids import FIRST_ID
 from app.core.tenancy import ORG_ID, lookups
 from app.core.tokens import Randomness, hash_token
@@ -19,8 +19,9 @@ from app.core.unit_of_work import UnitOfWork
 from app.sso.domain_events import DomainClaimed, DomainMoved, DomainRemoved, DomainUpdated
 from app.sso.domain_names import claimable_name
 from app.sso.domain_states import Look, Owner, Standing, Step, after_look, after_others, next_look
+from app.sso.families import Families
 from app.sso.models import connections, domains
-from app.sso.ownership import CAPTURED, DISPUTED, DomainOwnership, Holders
+from app.sso.ownership import CAPTURED, DISPUTED, LAPSED, DomainOwnership, Holders
 
 TOKEN_BYTES = 20
 _STANDING = tuple(field.name for field in fields(Standing) if field.name not in ("by_operator", "created_at"))
@@ -83,10 +84,16 @@ class DomainService:
     """`own_host` is the host name of this installation, which nobody can claim."""
 
     def __init__(
-        self, uow: UnitOfWork, ownership: DomainOwnership, randomness: Randomness, own_host: str
+        self,
+        uow: UnitOfWork,
+        ownership: DomainOwnership,
+        families: Families,
+        randomness: Randomness,
+        own_host: str,
     ) -> None:
         self._uow = uow
         self._ownership = ownership
+        self._families = families
         self._randomness = randomness
         self._own_host = own_host
 
@@ -101,6 +108,11 @@ class DomainService:
         ascii_name = claimable_name(name, self._own_host)
         if self._uow.execute(_BY_NAME, {"name": ascii_name}).first() is not None:
             raise ConflictError(f"{ascii_name} is among your domains already.", code="domain_exists")
+        if self._is_parents(self._ownership.holders(ascii_name)):
+            raise ConflictError(
+                f"Your parent organization has {ascii_name}; your connections may use it as it is.",
+                code="domain_of_parent",
+            )
         return self._insert(ascii_name)
 
     def verify_by_operator(self, name: str) -> Row:
@@ -131,7 +143,8 @@ class DomainService:
             raise ConflictError(
                 "Sign-on is enforced; take that back before a domain is given up.", code="sso_enforced"
             )
-        for kind in (CAPTURED, DISPUTED):
+        # The dispute first: whoever is about to hand the name over to us holds it, and then we have the name.
+        for kind in (DISPUTED, LAPSED, CAPTURED):
             self._ownership.drop(kind, domain.name, domain_id)
         uow.execute(_DELETE, {"row_id": domain_id})
         uow.add(DomainRemoved(domain_id, {"name": domain.name, "state": domain.state}))
@@ -144,10 +157,10 @@ class DomainService:
         proved: str | None = proof if look is Look.PRESENT else domain.proof
         standing = _standing(domain, proved)
         after, step = after_look(standing, holders.owner_as_seen_by(uow.org_id), look, uow.now)
-        if step is Step.DISPUTE and holders.challenger is not None:
-            # One dispute at a time; this claim is looked at again when it may be over.
+        if step is Step.DISPUTE and (holders.challenger is not None or self._is_parents(holders)):
+            # One dispute at a time, and none with the parent; this claim is looked at again later.
             after, step = standing.settled("pending", next_look(domain.created_at, uow.now)), Step.NONE
-        self._tell(step, domain, holders)
+        self._tell(step, domain, holders, after)
         if step is Step.HAND_OVER:
             proved = None
         looked = {"new_checked_at": uow.now, "new_look": look.value}
@@ -164,9 +177,10 @@ class DomainService:
                 _standing(domain, domain.proof),
                 holders.owner_as_seen_by(self._uow.org_id),
                 is_disputed=holders.challenger is not None,
+                is_lapsed=holders.is_lapsed,
                 now=self._uow.now,
             )
-            self._tell(step, domain, holders)
+            self._tell(step, domain, holders, after)
             self._store(domain, after, domain.proof if after.state != "pending" else None, {})
 
     def has_moved_by_others(self) -> bool:
@@ -193,19 +207,32 @@ class DomainService:
         uow.add(DomainClaimed(domain_id, {"name": name}))
         return self.get(domain_id)
 
-    def _tell(self, step: Step, domain: Row, holders: Holders) -> None:
+    def _is_parents(self, holders: Holders) -> bool:
+        return holders.owner is not None and holders.owner.org_id == self._families.parent()
+
+    def _tell(self, step: Step, domain: Row, holders: Holders, after: Standing) -> None:
         """Let the look-ups say what the new standing means to everybody."""
         ownership, name = self._ownership, domain.name
         if step is Step.TAKE:
             ownership.put(CAPTURED, name, domain.id)
+            ownership.drop(DISPUTED, name, domain.id)
         if step is Step.DISPUTE:
             ownership.put(DISPUTED, name, domain.id)
-        if step in (Step.TAKE, Step.WITHDRAW):
-            ownership.drop(DISPUTED, name, domain.id)
+        if step is Step.WITHDRAW:
+            self._end_dispute(name, domain.id)
         if step in (Step.KEEP, Step.HAND_OVER) and holders.challenger is not None:
-            ownership.drop(DISPUTED, name, holders.challenger.domain_id)
+            self._end_dispute(name, holders.challenger.domain_id)
         if step is Step.HAND_OVER and holders.challenger is not None:
             ownership.hand_over(name, holders.challenger)
+        if after.state == "lapsed" and not holders.is_lapsed:
+            ownership.put(LAPSED, name, domain.id)
+        if after.state in ("verified", "pending") and holders.is_lapsed:
+            ownership.drop(LAPSED, name, domain.id)
+
+    def _end_dispute(self, name: str, challenger_id: str) -> None:
+        """End it before its end has any effect: the two sides may both be about to."""
+        if not self._ownership.drop(DISPUTED, name, challenger_id):
+            raise ConcurrentUpdateError(f"The dispute about {name} was ended at this moment; look again.")
 
     def _store(self, domain: Row, after: Standing, proof: str | None, looked: Mapping[str, object]) -> Row:
         uow = self._uow

@@ -24,8 +24,9 @@ from app.directory.models import principals, users
 from app.sso.connection_events import ConnectionModeChanged, LockoutListRead
 from app.sso.connections import ConnectionService
 from app.sso.idp_certificates import IdpCertificates
-from app.sso.models import break_glass_codes, connections, domains
+from app.sso.models import break_glass_codes, connections
 from app.sso.models_sign_in import identities
+from app.sso.ownership import DomainOwnership
 
 # Who may sign in otherwise has so long until enforcement begins, unless an earlier day is said.
 NOTICE = timedelta(days=7)
@@ -45,7 +46,6 @@ _SET_MODE = (
         changed_at=bindparam("moment"),
     )
 )
-_VERIFIED = select(domains.c.id).where(domains.c.org_id == ORG_ID, domains.c.state == "verified").limit(1)
 _person = select(*principals_of.COLUMNS).where(principals.c.org_id == ORG_ID, principals.c.active.is_(True))
 _PERSON = _person.where(principals.c.user_id == bindparam("user_id"))
 _WITH_CODES = _person.where(
@@ -107,10 +107,17 @@ class EnforcementRefusedError(ConflictError):
 
 
 class Enforcement:
-    def __init__(self, uow: UnitOfWork, service: ConnectionService, certificates: IdpCertificates) -> None:
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        service: ConnectionService,
+        certificates: IdpCertificates,
+        ownership: DomainOwnership,
+    ) -> None:
         self._uow = uow
         self._service = service
         self._certificates = certificates
+        self._ownership = ownership
 
     def set_mode(
         self, connection_id: str, mode: str, *, enforced_at: datetime | None = None, by_console: bool = False
@@ -146,7 +153,7 @@ class Enforcement:
         """One sentence for each thing that stands between a connection and enforcement."""
         uow = self._uow
         found = []
-        if uow.execute(_VERIFIED).first() is None:
+        if not self._ownership.has_verified():
             found.append("No domain is verified.")
         if not self._is_tested(connection):
             found.append(

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import itertools
 import ssl
 import threading
 from collections.abc import Iterator
@@ -30,7 +31,13 @@ class Handler(BaseHTTPRequestHandler):
             "/plain": f"http://{HOST}:{port}/metadata",
             "/inside": f"https://127.0.0.1:{port}/metadata",
             "/loop": "/loop",
+            "/nowhere": "https://[",
         }
+        if self.path == "/dripping":
+            with contextlib.suppress(OSError):
+                for _ in range(1_000):
+                    self.wfile.write(b"H")
+            return
         body = {"/metadata": b"<metadata/>", "/large": b"x" * (MAX_BYTES + 1)}.get(
             self.path.partition("?")[0]
         )
@@ -139,6 +146,7 @@ def test_none_is_followed_where_none_is_allowed(root: str, certificate: Path) ->
         ("/elsewhere", "another host"),
         ("/inside", "another host"),
         ("/plain", "https"),
+        ("/nowhere", "no address"),
         ("/loop", "more than 3 times"),
         ("/missing", "status 404"),
         ("/large", "larger than"),
@@ -193,6 +201,12 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(root: str, certificate
     inside = fetcher(certificate, is_allowed=is_public)
     with pytest.raises(FetchRefusedError, match="public internet"):
         inside.send("POST", f"{root}/token", headers={}, body=b"secret")
+
+
+def test_an_answer_that_comes_byte_by_byte_is_given_up_as_well(root: str, certificate: Path) -> None:
+    seconds = itertools.count()
+    with pytest.raises(FetchRefusedError, match="within 5 seconds"):
+        fetcher(certificate, ticks=lambda: float(next(seconds))).read(f"{root}/dripping")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from app.api.schemas.common import Answer, columns
 from app.api.schemas.fields import EdgeId, Instant
 from app.core.connection import Row
 from app.sso.addresses import MAX_DOMAIN_LENGTH
-from app.sso.domain_checks import challenge_name, challenge_url, challenge_value
+from app.sso.domain_checks import challenge_url, challenge_value
+from app.sso.domain_names import challenge_name
 from app.sso.models import DOMAIN_STATES, LOOKS, PROOFS
 
 
@@ -27,11 +28,17 @@ class Document(Answer):
 class DomainSchema(Answer):
     type = fields.Constant("domain", required=True)
     id = EdgeId(edge_ids.DOMAIN, required=True)
-    name = fields.String(required=True)
+    name = fields.String(
+        required=True,
+        metadata={"description": "`*.acme.example` is all below acme.example; the longest match counts."},
+    )
     state = fields.String(required=True, validate=validate.OneOf(DOMAIN_STATES))
     record = fields.Nested(TxtRecord, required=True)
     document = fields.Nested(
-        Document, required=True, metadata={"description": "Proves control as well as the record."}
+        Document,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Proves control as well as the record; null: a wildcard has only that."},
     )
     proof = fields.String(required=True, allow_none=True, validate=validate.OneOf(PROOFS))
     connection_id = EdgeId(
@@ -69,6 +76,9 @@ class DomainChanges(Schema):
 
 
 def show_domain(row: Row) -> dict[str, Any]:
-    value = challenge_value(row.token)
-    record = {"name": challenge_name(row.name), "value": value}
-    return {**columns(row), "record": record, "document": {"url": challenge_url(row.name), "value": value}}
+    value, url = challenge_value(row.token), challenge_url(row.name)
+    shown = {
+        "record": {"name": challenge_name(row.name), "value": value},
+        "document": None if url is None else {"url": url, "value": value},
+    }
+    return {**columns(row), **shown}

@@ -3,7 +3,7 @@
 import pytest
 
 from app.sso.addresses import InvalidEmailError, parse_email
-from app.sso.domain_names import DomainRefusedError, claimable_name
+from app.sso.domain_names import DomainRefusedError, claimable_name, claims_over
 
 OWN_HOST = "usher.example"
 
@@ -17,7 +17,12 @@ OWN_HOST = "usher.example"
         ("münchen.example", "xn--mnchen-3ya.example"),
         ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
         ("日本語テスト.example", "xn--zckzah9945czlbtz6h.example"),
+        ("xn--zckzah9945czlbtz6h.example", "xn--zckzah9945czlbtz6h.example"),
+        ("ラーメン.example", "xn--4dkp5a8a.example"),
+        ("佐々木.example", "xn--u6jy55gilq.example"),
         ("sub.acme.co.uk", "sub.acme.co.uk"),
+        ("*.acme.example", "*.acme.example"),
+        (" *.Sub.MÜNCHEN.example. ", "*.sub.xn--mnchen-3ya.example"),
         ("acme.test", "acme.test"),
     ],
 )
@@ -42,7 +47,21 @@ def test_a_name_is_brought_to_its_normal_form(given: str, normal: str) -> None:
         ("acme", "period"),
         ("\u0440\u0430ypal.example", "several scripts"),
         ("xn--ypal-43d9g.example", "several scripts"),
-        ("*.acme.example", "invalid characters"),
+        ("*.*.acme.example", "invalid characters"),
+        ("a*.acme.example", "invalid characters"),
+        ("*acme.example", "invalid characters"),
+        ("acme.*.example", "invalid characters"),
+        ("\uff0a.acme.example", "invalid characters"),
+        ("*.", "must be something"),
+        ("*.com", "period"),
+        ("*.co.uk", "public suffix"),
+        ("*.github.io", "public suffix"),
+        ("*.gmail.com", "public mailbox"),
+        ("*.onmicrosoft.com", "Microsoft"),
+        ("*.acme.onmicrosoft.com", "Microsoft"),
+        ("*.usher.example", "Usher's own"),
+        ("*.10.0.0.1", "not valid|IP address|invalid"),
+        (f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 50}.example", "too long"),
         ("https://acme.example", "invalid characters"),
         ("ada@acme.example", "without an address"),
         ("acme..example", "period"),
@@ -58,6 +77,25 @@ def test_a_name_that_nobody_can_claim_is_refused_with_its_reason(name: str, reas
 def test_a_throw_away_provider_is_refused() -> None:
     with pytest.raises(DomainRefusedError):
         claimable_name("mailinator.com", OWN_HOST)
+
+
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("acme.example", ["acme.example"]),
+        ("eu.acme.example", ["eu.acme.example", "*.acme.example"]),
+        ("a.eu.acme.co.uk", ["a.eu.acme.co.uk", "*.eu.acme.co.uk", "*.acme.co.uk"]),
+        # Below these everybody has a domain, whoever owns what is above them.
+        ("acme.s3.amazonaws.com", ["acme.s3.amazonaws.com"]),
+        ("eu.acme.s3.amazonaws.com", ["eu.acme.s3.amazonaws.com", "*.acme.s3.amazonaws.com"]),
+        ("privaterelay.appleid.com", ["privaterelay.appleid.com"]),
+        ("eu.acme.onmicrosoft.com", ["eu.acme.onmicrosoft.com"]),
+    ],
+)
+def test_a_name_is_covered_by_itself_and_by_wildcards_that_could_be_claimed(
+    name: str, claims: list[str]
+) -> None:
+    assert claims_over(name) == claims
 
 
 def test_two_spellings_of_one_address_share_a_key() -> None:

@@ -80,7 +80,7 @@ def test_an_owner_without_a_dispute_never_loses_the_name(history: list[tuple[Loo
 def test_a_disputed_owner_loses_the_name_only_by_absence_at_the_end(
     history: list[tuple[Look, float]],
 ) -> None:
-    current, _ = after_others(standing("verified"), Owner.US, is_disputed=True, now=START)
+    current, _ = after_others(standing("verified"), Owner.US, is_disputed=True, is_lapsed=False, now=START)
     ends_at, now = current.state_ends_at, START
     assert ends_at is not None
     for look, hours in history:
@@ -101,6 +101,11 @@ def test_the_operators_word_is_not_taken_back_by_dns() -> None:
 
 
 def test_whoever_lost_a_dispute_begins_no_new_one_for_a_month() -> None:
-    lost, _ = after_others(standing("disputed"), Owner.OTHERS, is_disputed=False, now=START)
+    lost, _ = after_others(standing("disputed"), Owner.OTHERS, is_disputed=False, is_lapsed=False, now=START)
     assert after_look(lost, Owner.OTHERS, Look.PRESENT, START + timedelta(days=29))[1] is Step.NONE
     assert after_look(lost, Owner.OTHERS, Look.PRESENT, START + timedelta(days=30))[1] is Step.DISPUTE
+
+
+def test_the_end_of_a_dispute_gives_a_lapsed_owner_no_proof() -> None:
+    back, step = after_others(standing("disputed"), Owner.US, is_disputed=False, is_lapsed=True, now=START)
+    assert (back.state, back.due_at, step) == ("lapsed", START, Step.NONE)
