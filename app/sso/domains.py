@@ -108,16 +108,13 @@ class DomainService:
         ascii_name = claimable_name(name, self._own_host)
         if self._uow.execute(_BY_NAME, {"name": ascii_name}).first() is not None:
             raise ConflictError(f"{ascii_name} is among your domains already.", code="domain_exists")
-        if self._is_parents(self._ownership.holders(ascii_name)):
-            raise ConflictError(
-                f"Your parent organization has {ascii_name}; your connections may use it as it is.",
-                code="domain_of_parent",
-            )
+        self._refuse_parents(ascii_name)
         return self._insert(ascii_name)
 
     def verify_by_operator(self, name: str) -> Row:
         """Take the operator's word for it, also for a name that was not claimed before."""
         ascii_name = claimable_name(name, self._own_host)
+        self._refuse_parents(ascii_name)
         found = self._uow.execute(_BY_NAME, {"name": ascii_name}).scalar_one_or_none()
         domain = self._insert(ascii_name) if found is None else self.get(found)
         return self.apply(domain.id, Look.PRESENT, "operator")
@@ -152,8 +149,7 @@ class DomainService:
     def apply(self, domain_id: str, look: Look, proof: str = "dns") -> Row:
         """Move the domain by what a look, or the operator's word, tells; `proof` is what was looked at."""
         uow = self._uow
-        domain = self.lock(domain_id)
-        holders = self._ownership.holders(domain.name)
+        domain, holders = self._caught_up(domain_id)
         proved: str | None = proof if look is Look.PRESENT else domain.proof
         standing = _standing(domain, proved)
         after, step = after_look(standing, holders.owner_as_seen_by(uow.org_id), look, uow.now)
@@ -171,23 +167,31 @@ class DomainService:
     def follow_others(self) -> None:
         """Move each domain about which another organization has begun or ended a dispute."""
         for domain_id in self._uow.execute(_MOVED_BY_OTHERS).scalars():
-            domain = self.lock(domain_id)
-            holders = self._ownership.holders(domain.name)
-            after, step = after_others(
-                _standing(domain, domain.proof),
-                holders.owner_as_seen_by(self._uow.org_id),
-                is_disputed=holders.challenger is not None,
-                is_lapsed=holders.is_lapsed,
-                now=self._uow.now,
-            )
-            self._tell(step, domain, holders, after)
-            self._store(domain, after, domain.proof if after.state != "pending" else None, {})
+            self._caught_up(domain_id)
 
     def has_moved_by_others(self) -> bool:
         return self._uow.execute(_MOVED_BY_OTHERS).first() is not None
 
     def lock(self, domain_id: str) -> Row:
         return self._found(domain_id, self._uow.execute(_LOCK, {"id": domain_id}).first())
+
+    def _caught_up(self, domain_id: str) -> tuple[Row, Holders]:
+        """The domain, locked, after what other organizations did about it, and who holds it."""
+        domain = self.lock(domain_id)
+        holders = self._ownership.holders(domain.name)
+        standing = _standing(domain, domain.proof)
+        after, step = after_others(
+            standing,
+            holders.owner_as_seen_by(self._uow.org_id),
+            is_disputed=holders.challenger is not None,
+            is_lapsed=holders.is_lapsed,
+            now=self._uow.now,
+        )
+        if after == standing and step is Step.NONE:
+            return domain, holders
+        self._tell(step, domain, holders, after)
+        moved = self._store(domain, after, domain.proof if after.state != "pending" else None, {})
+        return moved, self._ownership.holders(domain.name)
 
     def _insert(self, name: str) -> Row:
         uow = self._uow
@@ -206,6 +210,13 @@ class DomainService:
         uow.execute(_INSERT, values)
         uow.add(DomainClaimed(domain_id, {"name": name}))
         return self.get(domain_id)
+
+    def _refuse_parents(self, name: str) -> None:
+        if self._is_parents(self._ownership.holders(name)):
+            raise ConflictError(
+                f"Your parent organization has {name}; your connections may use it as it is.",
+                code="domain_of_parent",
+            )
 
     def _is_parents(self, holders: Holders) -> bool:
         return holders.owner is not None and holders.owner.org_id == self._families.parent()

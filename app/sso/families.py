@@ -45,15 +45,20 @@ class Families:
         return joined if joined == adopted_by else None
 
     def join(self, parent_id: str, slug: str) -> None:
-        """The child's half; nothing happens when it was said before. Raises `ConflictError`."""
+        """The child's half, which comes first; nothing happens when it was said before.
+
+        Raises `ConflictError` for whatever stands in the way on either side.
+        """
         uow = self._uow
-        _, joined = self._halves(uow.org_id)
-        if joined == parent_id:
-            return
         if parent_id == uow.org_id:
             raise UnprocessableError("An organization is not its own parent.")
-        if joined is not None:
+        adopted_by, joined = self._halves(uow.org_id)
+        if joined == parent_id:
+            return
+        if joined is not None or adopted_by is not None:
             raise ConflictError("The child has a parent already; release it there first.")
+        if self._halves(parent_id)[1] is not None:
+            raise ConflictError("The parent has a parent itself; take that one.")
         if uow.execute_unscoped(_CHILDREN, {"of_id": uow.org_id}).first() is not None:
             raise ConflictError("The child has children itself; a parent has none above it.")
         disputed = uow.execute(_DISPUTED).scalar_one_or_none()
@@ -63,17 +68,12 @@ class Families:
         uow.add(ParentJoined(uow.org_id, {"parent_id": parent_id, "parent_slug": slug}))
 
     def adopt(self, child_id: str, slug: str) -> None:
-        """The parent's half; nothing happens when it was said before. Raises `ConflictError`."""
+        """The parent's half; nothing happens when it was said before."""
         uow = self._uow
         adopted_by, _ = self._halves(child_id)
-        if adopted_by == uow.org_id:
-            return
-        if adopted_by is not None:
-            raise ConflictError("The child has a parent already; release it there first.")
-        if self._halves(uow.org_id)[1] is not None:
-            raise ConflictError("The parent has a parent itself; take that one.")
-        self._put(ADOPTED, child_id, child_id)
-        uow.add(ChildAdopted(uow.org_id, {"child_id": child_id, "child_slug": slug}))
+        if adopted_by != uow.org_id:
+            self._put(ADOPTED, child_id, child_id)
+            uow.add(ChildAdopted(uow.org_id, {"child_id": child_id, "child_slug": slug}))
 
     def release(self, child_id: str, slug: str) -> None:
         """Take the parent's half back."""

@@ -2,7 +2,8 @@
 
 Who owns a verified domain is said by `lookups` alone (kind `captured_domain`), which can hold a name
 once; a domain's `state` says how its proof stands. A second organization that proves control puts down
-`disputed_domain`: neither may write the other's rows, so look-ups are where the two meet.
+`disputed_domain`: neither may write the other's rows, so look-ups are where the two meet. So does an
+owner whose proof is gone: `lapsed_domain`, which the owner's children must know (see `families`).
 What signing in leaves behind is in `models_sign_in`.
 The other look-ups of this part are `connection` (keyed by its id, because its URLs come without an
 organization), `session` (the cookie) and `break_glass_code`.
@@ -135,7 +136,7 @@ Index(
 domains = scoped_table(
     "domains",
     Column("id", Id, primary_key=True),
-    # The ASCII form.
+    # The ASCII form, of a wildcard with `*.` in front.
     Column("name", String(253), nullable=False),
     # SHA-256 of the name, as in `lookups`.
     Column("name_hash", String(64), nullable=False),

@@ -5,13 +5,18 @@ from collections.abc import Callable
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, update
 
 from app import create_app, schema
 from app.core.database import metadata
+from app.core.tenancy import ORG_ID
 from app.scim.protocol.constants import ENTERPRISE_USER
 from app.settings import Settings
-from tests.support.cast import Organization, create_organization, json_of
+from app.sso.addresses import parse_email
+from app.sso.domains import DomainService
+from app.sso.models import domains
+from app.sso.ownership import DomainOwnership, Ownership
+from tests.support.cast import Organization, create_organization, in_organization, json_of
 from tests.support.databases import KINDS
 
 MakeDatabase = Callable[[str, str], Settings]
@@ -146,3 +151,31 @@ def test_organizations_from_before_get_the_new_built_in_roles(new_database: Make
     events = json_of(acme.api.get("/audit/events?action=role.created&actor_id=migration"))["data"]
     assert sorted(event["data"]["name"] for event in events) == list(names)
     app.extensions["usher"].database.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_domains_that_lapsed_before_are_known_to_have_and_wildcards_go_with_the_schema(
+    new_database: MakeDatabase, kind: str
+) -> None:
+    settings = new_database(kind, "lapsed_domains")
+    schema.upgrade(settings)
+    app = create_app(settings)
+    acme = create_organization(app)
+    with in_organization(app, acme.id) as services:
+        for name in ("acme.example", "lapsed.example", "*.acme.example"):
+            services.get(DomainService).verify_by_operator(name)
+        mine = (domains.c.org_id == ORG_ID, domains.c.name == "lapsed.example")
+        services.uow.execute(update(domains).where(*mine).values(state="lapsed"))
+        services.commit()
+    acme.container.database.dispose()
+    schema.downgrade(settings, "20261129_usage")
+    schema.upgrade(settings)
+    with in_organization(app, acme.id, write=False) as services:
+        judged = [
+            services.get(DomainOwnership).judge(parse_email(f"ada@{name}")).ownership
+            for name in ("acme.example", "lapsed.example", "eu.acme.example")
+        ]
+    assert judged == [Ownership.OK, Ownership.LAPSED, Ownership.NOT_VERIFIED]
+    listed = json_of(acme.api.get("/domains"))["data"]
+    assert [row["name"] for row in listed] == ["acme.example", "lapsed.example"]
+    acme.container.database.dispose()

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from app.sso.addresses import parse_email
 from app.sso.domain_states import DISPUTE, NO_NEW_DISPUTE
-from app.sso.ownership import DomainOwnership, Judgement, Ownership
+from app.sso.ownership import DomainOwnership, Holders, Judgement, Ownership
 from app.sso.txt_records import TxtAnswer
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
@@ -413,3 +413,98 @@ def test_a_document_that_goes_away_begins_the_grace(
     serve(fetch, domain)
     later(days=1)
     assert state(acme, domain) == "verified"
+
+
+# Races and doubts
+
+
+def test_of_two_organizations_that_prove_at_once_one_owns_and_the_other_disputes(
+    acme: Organization,
+    globex: Organization,
+    name: str,
+    resolver: FakeResolver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owned, wanted = claim(acme, name), claim(globex, name)
+    publish(resolver, owned, wanted)
+    original, first = DomainOwnership.holders, [Holders(None, None, is_lapsed=False)]
+
+    def holders(self: DomainOwnership, of: str) -> Holders:
+        # What globex saw before acme was done.
+        return first.pop() if self._uow.org_id == globex.id and first else original(self, of)
+
+    assert check(acme, owned)["state"] == "verified"
+    monkeypatch.setattr(DomainOwnership, "holders", holders)
+    assert check(globex, wanted)["state"] == "disputed"
+    assert not first
+    assert judge(acme, f"ada@{name}") is Ownership.OK
+
+
+def test_a_name_is_not_handed_over_to_who_gave_the_dispute_up_at_that_moment(
+    acme: Organization,
+    globex: Organization,
+    name: str,
+    resolver: FakeResolver,
+    later: Later,
+) -> None:
+    owned, wanted = disputed(acme, globex, name, resolver, later)
+    with in_organization(acme.app, acme.id, write=False) as services:
+        stale = services.get(DomainOwnership).holders(name)
+    globex.api.delete(f"/domains/{wanted['id']}")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DomainOwnership, "holders", lambda *_: stale)
+        later(days=8)
+    assert judge(acme, f"ada@{name}") is Ownership.OK
+    later()
+    assert state(acme, owned) == "verified"
+
+
+def test_a_dispute_brings_a_lapsed_domain_no_newcomers_and_no_proof(
+    acme: Organization, globex: Organization, name: str, resolver: FakeResolver, later: Later
+) -> None:
+    owned = verified(acme, name, resolver)
+    resolver.remove(owned["record"]["name"])
+    for _ in range(30):
+        later(hours=24)
+    wanted = claim(globex, name)
+    publish(resolver, wanted)
+    assert check(globex, wanted)["state"] == "disputed"
+    later()
+    assert state(acme, owned) == "disputed"
+    assert judge(acme, f"ada@{name}") is Ownership.LAPSED
+    globex.api.delete(f"/domains/{wanted['id']}")
+    later()
+    assert state(acme, owned) == "lapsed"
+    publish(resolver, owned)
+    later(days=7)
+    assert state(acme, owned) == "verified"
+    assert judge(acme, f"ada@{name}") is Ownership.OK
+
+
+def test_a_lapsed_domain_that_goes_to_the_challenger_is_not_lapsed_there(
+    acme: Organization, globex: Organization, name: str, resolver: FakeResolver, later: Later
+) -> None:
+    owned = verified(acme, name, resolver)
+    resolver.remove(owned["record"]["name"])
+    for _ in range(30):
+        later(hours=24)
+    wanted = claim(globex, name)
+    publish(resolver, wanted)
+    check(globex, wanted)
+    later()
+    later(days=8)
+    later()
+    assert (state(acme, owned), state(globex, wanted)) == ("pending", "verified")
+    assert judge(globex, f"ada@{name}") is Ownership.OK
+
+
+def test_a_lapsed_domain_that_is_removed_leaves_nothing_behind(
+    acme: Organization, globex: Organization, name: str, resolver: FakeResolver, later: Later
+) -> None:
+    owned = verified(acme, name, resolver)
+    resolver.remove(owned["record"]["name"])
+    for _ in range(30):
+        later(hours=24)
+    assert acme.api.delete(f"/domains/{owned['id']}").status_code == 200
+    verified(globex, name, resolver)
+    assert judge(globex, f"ada@{name}") is Ownership.OK

@@ -7,14 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
 
 from app.core.clock import rfc3339
-from app.core.tenancy import ORG_ID
 from app.sso.connections import effective_mode
 from app.sso.domains import DomainService
 from app.sso.enforcement import Enforcement
-from app.sso.models import domains
+from app.sso.ownership import LAPSED, DomainOwnership
 from tests.sso.test_connections import connect, shown
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock
@@ -328,7 +326,8 @@ def test_a_lapsed_domain_lets_in_whom_we_know_and_nobody_new(acme: Organization)
     known = f"known@{door.domain}"
     door.sign_in(known)
     with in_organization(acme.app, acme.id) as services:
-        services.uow.execute(update(domains).where(domains.c.org_id == ORG_ID).values(state="lapsed"))
+        (domain,) = services.get(DomainService).page(limit=10)
+        services.get(DomainOwnership).put(LAPSED, domain.name, domain.id)
         services.commit()
     assert session_of(door.sign_in(known)).status_code == 200
     assert door.refusal(f"new@{door.domain}") == (403, "domain_lapsed")
