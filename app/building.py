@@ -79,6 +79,7 @@ from app.sso.discovery import Discovery
 from app.sso.domain_checks import DomainChecks
 from app.sso.domains import DomainService
 from app.sso.enforcement import Enforcement
+from app.sso.enforcement_reminders import EnforcementReminders
 from app.sso.families import Families
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.ownership import DomainOwnership
@@ -236,6 +237,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     **SIGN_IN,
     BreakGlass: lambda s: BreakGlass(s.uow, s.container.environment.randomness, s.get(SessionService)),
     Discovery: lambda s: Discovery(s.uow, s.get(DomainOwnership)),
+    EnforcementReminders: lambda s: EnforcementReminders(s.uow),
     Enforcement: lambda s: Enforcement(
         s.uow, s.get(ConnectionService), s.get(IdpCertificates), s.get(DomainOwnership)
     ),

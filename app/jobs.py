@@ -19,6 +19,7 @@ from app.spend.rollups import STEP as ROLL_UP
 from app.spend.rollups import RollUps
 from app.spend.usage_events import BATCH, UsageEvents
 from app.sso.domain_checks import DomainChecks
+from app.sso.enforcement_reminders import EnforcementReminders
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.leftovers import Leftovers
 from app.sso.metadata_polls import MetadataPolls
@@ -62,6 +63,12 @@ JOBS: tuple[Job[Any], ...] = (
         run=IdpCertificates.give_notices,
     ),
     Job("metadata.polls", MetadataPolls, is_due=MetadataPolls.has_due, run=MetadataPolls.run_due),
+    Job(
+        "enforcement.reminders",
+        EnforcementReminders,
+        is_due=EnforcementReminders.has_due,
+        run=EnforcementReminders.remind,
+    ),
     Job("domain.checks", DomainChecks, is_due=DomainChecks.has_due, run=DomainChecks.run_due),
     Job("idempotency.purge", IdempotencyStore, is_due=IdempotencyStore.has_old, run=IdempotencyStore.purge),
     Job("jit_seats.lapse", JitSeats, is_due=JitSeats.has_lapsed, run=JitSeats.release_lapsed),

@@ -20,6 +20,13 @@ class ConnectionModeChanged(ObjectEvent):
     target_type = "connection"
 
 
+class EnforcementNear(ObjectEvent):
+    """Sign-on will be enforced in so many days; a reminder, nothing has changed."""
+
+    action = "connection.enforcement_near"
+    target_type = "connection"
+
+
 class ConnectionDeleted(ObjectEvent):
     action = "connection.deleted"
     target_type = "connection"

@@ -8,7 +8,7 @@ from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from app.core.connection import Row
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
@@ -24,6 +24,8 @@ from app.sso.models import connections, domains
 from app.sso.ownership import CAPTURED, DISPUTED, LAPSED, DomainOwnership, Holders
 
 TOKEN_BYTES = 20
+# Claims of one organization; the worker looks at each of them.
+MAX_DOMAINS = 1_000
 _STANDING = tuple(field.name for field in fields(Standing) if field.name not in ("by_operator", "created_at"))
 
 _LIST = (
@@ -34,6 +36,7 @@ _LIST = (
 _BY_ID = select(domains).where(domains.c.org_id == ORG_ID, domains.c.id == bindparam("id"))
 _LOCK = _BY_ID.with_for_update()
 _BY_NAME = select(domains.c.id).where(domains.c.org_id == ORG_ID, domains.c.name == bindparam("name"))
+_COUNT = select(func.count()).where(domains.c.org_id == ORG_ID)
 _INSERT = insert(domains)
 _MOVE = (
     update(domains)
@@ -195,6 +198,8 @@ class DomainService:
 
     def _insert(self, name: str) -> Row:
         uow = self._uow
+        if uow.execute(_COUNT).scalar_one() >= MAX_DOMAINS:
+            raise ConflictError(f"At most {MAX_DOMAINS} domains are possible.", code="too_many")
         domain_id = uow.ids.new()
         values = {
             "id": domain_id,

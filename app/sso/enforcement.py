@@ -43,6 +43,7 @@ _SET_MODE = (
     .values(
         mode=bindparam("new_mode"),
         enforced_at=bindparam("new_enforced_at", type_=UtcDateTime()),
+        reminded_days=None,
         changed_at=bindparam("moment"),
     )
 )

@@ -63,6 +63,8 @@ connections = scoped_table(
     Column("mode", String(8), nullable=False),
     # When `enforced` begins; until then the connection works as `optional`.
     Column("enforced_at", UtcDateTime),
+    # How many days before that the last reminder was given.
+    Column("reminded_days", Integer),
     # With OIDC the issuer, the authorization endpoint and the end session endpoint.
     Column("idp_entity_id", Text, nullable=False),
     Column("sso_url", Text, nullable=False),

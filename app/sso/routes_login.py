@@ -45,7 +45,7 @@ def sign_in() -> Response:
         response.status_code = error.status
         return response
     service(SignInRate).check_email(email.key)
-    connection_id = service(Discovery).connection_for(email.domain)
+    connection_id = service(Discovery).connection_for(email)
     if connection_id is None:
         return _ask("There is no single sign-on for this address.", text)
     return start_login(service(TrustedConnections).get(connection_id))

@@ -1,5 +1,6 @@
-"""That a captured domain has lapsed stands in the look-ups, as other organizations may need to know."""
+"""That a captured domain has lapsed stands in the look-ups; the last reminder of an enforcement is kept."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_covering_claims"
@@ -23,9 +24,11 @@ OR (
 
 def upgrade() -> None:
     _across_organizations(LAPSED)
+    op.add_column("connections", sa.Column("reminded_days", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("connections", "reminded_days")
     _across_organizations(FORGET, "DELETE FROM domains WHERE name LIKE '*.%'")
 
 

@@ -90,6 +90,16 @@ def test_a_connection_that_is_off_is_not_offered(acme: Organization, name: str) 
     assert NOBODY in ask(acme, email=f"ada@{name}").text
 
 
+def test_a_connection_in_test_leads_its_testers_and_hides_from_all_others(
+    acme: Organization, name: str
+) -> None:
+    connect(acme, mode="test", testers=[f"Ada@{name}"])
+    capture(acme, name)
+    assert ask(acme, email=f"ada@{name}").status_code == 303
+    other, unclaimed = ask(acme, email=f"bob@{name}"), ask(acme, email=f"bob@x{name}")
+    assert other.text.replace(name, "") == unclaimed.text.replace(f"x{name}", "")
+
+
 def test_a_connection_in_force_is_taken_before_an_older_one_in_test(acme: Organization, name: str) -> None:
     for mode, host in (("test", "tested"), ("optional", "used"), ("optional", "newer")):
         connect(acme, mode=mode, metadata_xml=metadata_xml(sso_url=f"https://{host}.example/sso"))

@@ -313,6 +313,17 @@ def test_a_domain_is_claimed_once(acme: Organization, name: str) -> None:
     assert (response.status_code, json_of(response)["code"]) == (409, "domain_exists")
 
 
+def test_there_are_only_so_many_claims(
+    acme: Organization, globex: Organization, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sso.domains.MAX_DOMAINS", 2)
+    claim(acme, name)
+    claim(acme, f"*.{name}")
+    response = acme.api.post("/domains", {"name": f"one-more.{name}"})
+    assert (response.status_code, json_of(response)["code"]) == (409, "too_many")
+    claim(globex, name)
+
+
 def test_a_domain_of_another_organization_is_not_found(
     acme: Organization, globex: Organization, name: str
 ) -> None:

@@ -318,6 +318,47 @@ def test_codes_of_owners_who_left_open_no_gate(acme: Organization, name: str) ->
     assert (response.status_code, "one-time codes" in json_of(response)["detail"]) == (409, True)
 
 
+# Reminders
+
+
+def reminders(organization: Organization) -> list[int]:
+    listed = json_of(organization.api.get("/audit/events?action=connection.enforcement_near"))["data"]
+    return [entry["data"]["days"] for entry in listed]
+
+
+def test_a_coming_enforcement_is_said_again_three_days_and_one_day_before(
+    acme: Organization, name: str, later: Later
+) -> None:
+    set_mode(acme, make_ready(acme, name), "enforced", break_glass="console_link")
+    seen = []
+    for _ in range(8):
+        later(days=1)
+        seen.append(reminders(acme))
+    assert seen == [[], [], [], [3], [3], [3, 1], [3, 1], [3, 1]]
+
+
+def test_a_late_reminder_is_only_the_nearest_and_a_new_day_has_its_own(
+    acme: Organization, name: str, later: Later, clock: FakeClock
+) -> None:
+    made = make_ready(acme, name)
+    set_mode(acme, made, "enforced", break_glass="console_link")
+    later(days=6, hours=1)
+    assert reminders(acme) == [1]
+    set_mode(acme, made, "enforced", enforced_at=rfc3339(clock.now() + timedelta(days=4)))
+    later(days=2)
+    assert reminders(acme) == [1, 3]
+
+
+def test_an_enforcement_that_was_taken_back_is_not_reminded_of(
+    acme: Organization, name: str, later: Later
+) -> None:
+    made = make_ready(acme, name)
+    set_mode(acme, made, "enforced", break_glass="console_link")
+    set_mode(acme, made, "optional")
+    later(days=6)
+    assert reminders(acme) == []
+
+
 # The end of a proof
 
 
