@@ -89,7 +89,8 @@ _HINTS: Mapping[Reason, str] = {
     Reason.DOMAIN_NOT_VERIFIED: "Nobody has proved to own this domain. Add and verify it, or send another "
     "attribute as the address (an alias or UPN often has another domain).",
     Reason.DOMAIN_CAPTURED_ELSEWHERE: "Another organization has verified this domain. If it is yours, "
-    "claim it to start a dispute.",
+    "claim it to start a dispute; if it is your company's, the operator can make that organization your "
+    "parent.",
     Reason.DOMAIN_LAPSED: "The proof of this domain is gone, so nobody new comes in. Publish the TXT "
     "record again and have it checked.",
     Reason.USER_UNKNOWN: "No such person is provisioned and the connection does not create people. Assign "

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from app.sso.addresses import parse_email
 from app.sso.domain_states import DISPUTE, NO_NEW_DISPUTE
-from app.sso.ownership import DomainOwnership, Holders, Judgement, Ownership
+from app.sso.ownership import DISPUTED, DomainOwnership, Holder, Holders, Judgement, Ownership
 from app.sso.txt_records import TxtAnswer
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
@@ -468,6 +468,25 @@ def test_a_name_is_not_handed_over_to_who_gave_the_dispute_up_at_that_moment(
     assert judge(acme, f"ada@{name}") is Ownership.OK
     later()
     assert state(acme, owned) == "verified"
+
+
+def test_a_challenger_who_leaves_just_as_the_name_comes_leaves_it_to_nobody(
+    acme: Organization, globex: Organization, name: str, resolver: FakeResolver, later: Later
+) -> None:
+    _, wanted = disputed(acme, globex, name, resolver, later)
+    original = DomainOwnership.drop
+
+    def drop(self: DomainOwnership, kind: str, of: str, domain_id: str) -> bool:
+        found = original(self, kind, of, domain_id)
+        if kind == DISPUTED:
+            # Acme's worker held the dispute until here, and then globex had the name.
+            self.hand_over(of, Holder(globex.id, domain_id))
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DomainOwnership, "drop", drop)
+        assert globex.api.delete(f"/domains/{wanted['id']}").status_code == 200
+    assert judge(globex, f"ada@{name}") is Ownership.NOT_VERIFIED
 
 
 def test_a_dispute_brings_a_lapsed_domain_no_newcomers_and_no_proof(
