@@ -1,7 +1,9 @@
 """Domains over REST: claim, proof by DNS, grace and lapse, dispute, removal."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from app.sso.addresses import parse_email
 from app.sso.domain_states import DISPUTE, NO_NEW_DISPUTE
 from app.sso.ownership import DISPUTED, DomainOwnership, Holder, Holders, Judgement, Ownership
 from app.sso.txt_records import TxtAnswer
-from tests.support.cast import Organization, in_organization, json_of
+from tests.support.cast import Organization, create_organization, in_organization, json_of
 from tests.support.fakes import FakeClock, FakeFetch, FakeResolver
 
 Later = Callable[..., None]
@@ -449,6 +451,24 @@ def test_of_two_organizations_that_prove_at_once_one_owns_and_the_other_disputes
     assert check(globex, wanted)["state"] == "disputed"
     assert not first
     assert judge(acme, f"ada@{name}") is Ownership.OK
+
+
+def test_of_several_that_prove_at_the_same_moment_exactly_one_owns(
+    acme: Organization, globex: Organization, name: str, resolver: FakeResolver
+) -> None:
+    everybody = [acme, globex, create_organization(acme.app)]
+    for claimed in (name, f"*.{name}", f"eu.{name}"):
+        domains = [claim(organization, claimed) for organization in everybody]
+        publish(resolver, *domains)
+        start = Barrier(len(everybody))
+
+        def prove(organization: Organization, domain: dict[str, Any], start: Barrier = start) -> str:
+            start.wait()
+            return str(check(organization, domain)["state"])
+
+        with ThreadPoolExecutor(len(everybody)) as pool:
+            states = list(pool.map(prove, everybody, domains))
+        assert sorted(states) == ["disputed", "pending", "verified"]
 
 
 def test_a_name_is_not_handed_over_to_who_gave_the_dispute_up_at_that_moment(
