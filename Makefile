@@ -37,13 +37,8 @@ test: .venv/dev.stamp ## Run the whole suite on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
 .PHONY: e2e
-<<<<<<< HEAD
-e2e: .venv/dev.stamp ## Run against real identity providers (Debian 12, npm) and the real LiteLLM
-	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/idp/oidc_sign_ons.py tests/integrations/real_litellm.py
-=======
-e2e: .venv/dev.stamp ## Run against a real identity provider (Debian 12), a client of others and the real LiteLLM
-	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/e2e/test_applications.py tests/integrations/real_litellm.py
->>>>>>> h/oidc-down
+e2e: .venv/dev.stamp ## Run against real identity providers (Debian 12, npm), a client of others and the real LiteLLM
+	@$(BIN)/python -m pytest tests/idp/sign_ons.py tests/idp/oidc_sign_ons.py tests/e2e/test_applications.py tests/integrations/real_litellm.py
 
 .PHONY: chaos
 chaos: .venv/dev.stamp ## Run the long storms that make test runs briefly
