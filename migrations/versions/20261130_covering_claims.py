@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_covering_claims"
-down_revision = "20261130_oidc"
+down_revision = "20261130_applications"
 branch_labels = None
 depends_on = None
 
