@@ -42,6 +42,7 @@ def list_applications(query: Query) -> dict[str, Any]:
     "/applications",
     scope=scopes.ADMIN,
     body=NewApplication(),
+    example={"name": "Notebook", "redirect_uris": ["https://notebook.example.com/callback"]},
     answer=ApplicationWithSecret(),
     status=201,
     refusals={"409": "`too_many_applications`.", **_ADDRESSES},
@@ -64,6 +65,7 @@ def get_application(application_id: str) -> dict[str, Any]:
     ONE,
     scope=scopes.ADMIN,
     body=ApplicationChanges(),
+    example={"backchannel_logout_uri": "https://notebook.example.com/logout"},
     answer=ApplicationSchema(),
     refusals=_ADDRESSES,
 )
