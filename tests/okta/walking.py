@@ -4,6 +4,7 @@ The shell and curl are real; `usher` is handed to this process, because starting
 would take most of the suite's time.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from tests.support.server import ROOT, free_port
 
 _END = "-- end of block"
 _PRELUDE = """
-python() { "$PYTHON" "$@"; }
 usher() {
   printf '%s\\0' "$@" | curl -sS --data-binary @- "$USHER_COMMANDS" | { read -r code; cat; return "$code"; }
 }
@@ -128,10 +127,10 @@ class Shell:
         self._process = subprocess.Popen(
             ["bash"],
             cwd=folder,
+            # As the pages say, with the folder of the installation in the PATH.
             env={
-                "PATH": "/usr/bin:/bin",
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "USHER_COMMANDS": f"{site.base_url}/commands",
-                "PYTHON": sys.executable,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -145,10 +144,18 @@ class Shell:
         """What the block prints; fails when a command does, or when a word after it was not printed."""
         # Traces are written a moment after their answer.
         self._site.container.traces.flush()
-        self._send(f"{self._meant(block)}\necho '{_END}'\n")
+        # From a file, so that a quote left open ends the block instead of waiting for its other half.
+        (self.folder / "block.sh").write_text(self._meant(block))
+        self._send(f". ./block.sh < /dev/null\nprintf '\\n%s\\n' '{_END}'\n")
         assert self._process.stdout is not None
-        printed = "".join(takewhile(lambda line: line != f"{_END}\n", self._process.stdout))
-        assert self._process.poll() is None, f"{block}\nprinted {printed}"
+        lines: list[str] = []
+        for line in self._process.stdout:
+            if line == f"{_END}\n":
+                break
+            lines.append(line)
+        else:
+            raise AssertionError(f"{block}\nended the shell after {''.join(lines)}")
+        printed = "".join(lines)
         for word in _EXPECTED.findall(block):
             assert re.search(rf"\b{word}\b", printed), f"{block}\nprinted {printed}"
         return printed
