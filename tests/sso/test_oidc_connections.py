@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.core.browser_urls import UrlRefusedError
 from app.sso.oidc.keys import MAX_KEYS
+from app.sso.oidc.provider import read_provider
 from tests.support.cast import Organization, in_organization, json_of
 from tests.support.fakes import FakeFetch
 from tests.support.oidc_idp import CLIENT_ID, CLIENT_SECRET, OidcIdp, rsa_key
@@ -101,6 +103,16 @@ def test_a_provider_that_cannot_be_trusted_makes_no_connection(
     response = acme.api.post("/connections", body(idp))
     assert (response.status_code, json_of(response)["code"]) == (422, code)
     assert json_of(acme.api.get("/connections"))["data"] == []
+
+
+def test_only_in_development_may_a_browser_be_sent_to_plain_http(acme: Organization, idp: OidcIdp) -> None:
+    plain = {"authorization_endpoint": "http://127.0.0.1:3000/auth"}
+    idp.publish(**plain)
+    made = json_of(acme.api.post("/connections", body(idp)))
+    assert [warning["code"] for warning in made["warnings"]] == ["sso_url_not_https"]
+    document = json.dumps({**idp.document(), **plain}).encode()
+    with pytest.raises(UrlRefusedError, match="outside development"):
+        read_provider(document, [idp.issuer], allow_http=False)
 
 
 @pytest.mark.parametrize(
