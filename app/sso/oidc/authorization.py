@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode
 
 FORM = "application/x-www-form-urlencoded"
@@ -40,7 +40,8 @@ class Client:
     """Who we are to a provider; `secret_method` is one of `provider.SECRET_METHODS`."""
 
     client_id: str
-    secret: str
+    # Never in what a log shows of this.
+    secret: str = field(repr=False)
     secret_method: str
     callback_url: str
 
