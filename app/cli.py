@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from sqlalchemy.exc import IntegrityError, OperationalError
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app import schema
 from app.api.scopes import SCOPES
@@ -248,10 +249,12 @@ def main() -> None:
         _fail(error.detail, EXIT_REFUSED)
     except IntegrityError:
         _fail("Somebody else made the same change at the same moment; look and try again.", EXIT_REFUSED)
-    except OperationalError as error:
+    except DBAPIError as error:
         if "locked" in str(error.orig):
             _fail("The database is busy; try again in a moment.", EXIT_BUSY)
         _fail("The database cannot be used. Run usher doctor to see why.", EXIT_REFUSED)
+    except CommandError as error:
+        _fail(f"The schema cannot be brought to head: {error}. Is this an older Usher?", EXIT_REFUSED)
 
 
 def _fail(sentence: str, code: int) -> None:

@@ -40,8 +40,9 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, json_: bool) -> None:
     table = Table(*rows[0], box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_text(item) for item in row.values()))
-    # Nothing is shortened to the terminal's width: ids are there to be copied.
-    Console(width=MAX_LINE_LENGTH, soft_wrap=True).print(table)
+    # Nothing is shortened to the terminal's width: ids are there to be copied. What stands in brackets or
+    # between colons is foreign text, and no style or picture of ours.
+    Console(width=MAX_LINE_LENGTH, soft_wrap=True, markup=False, emoji=False).print(table)
 
 
 def _plain(value: object) -> str:

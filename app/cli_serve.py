@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 
@@ -28,14 +29,20 @@ THREADS = 4
 BACKLOG = 1024
 # A request line or header block above this is refused before it costs anything.
 HEADER_BYTES = 16_384
-EXIT_USAGE = 2
+EXIT_REFUSED, EXIT_USAGE = 1, 2
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="Server processes; SQLite serves with one.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8000, show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Server processes; SQLite serves with one.",
+)
 @click.option("--no-worker", is_flag=True, help="Run no background work in the server.")
 @click.option("--upgrade", is_flag=True, help="Bring the schema to head first, as make run does.")
 def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool) -> None:
@@ -44,6 +51,7 @@ def serve(host: str, port: int, workers: int, *, no_worker: bool, upgrade: bool)
     if make_url(settings.database_url).get_backend_name() == "sqlite" and workers > 1:
         click.echo("usher: SQLite is served by one process; use --workers 1, or PostgreSQL.", err=True)
         sys.exit(EXIT_USAGE)
+    _refuse_taken(host, port)
     if upgrade:
         schema.upgrade(settings)
     if settings.is_production:
@@ -90,13 +98,23 @@ def _restart_with_shared_metrics() -> None:
     os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - this very program
 
 
+def _refuse_taken(host: str, port: int) -> None:
+    """Granian shares a port with whoever has it already, and each request would go to either of the two."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        click.echo(f"usher: Cannot listen on {host}:{port}: {error.strerror}. Try another --port.", err=True)
+        sys.exit(EXIT_REFUSED)
+
+
 def _refuse_problems(settings: Settings) -> None:
     """Production does not start on what the doctor calls a problem."""
     problems = [finding["detail"] for finding in examine(settings) if finding["status"] == "problem"]
     for problem in problems:
         click.echo(f"usher: {problem}", err=True)
     if problems:
-        sys.exit(1)
+        sys.exit(EXIT_REFUSED)
 
 
 def _welcome(settings: Settings, host: str, port: int) -> None:
@@ -109,6 +127,6 @@ def _welcome(settings: Settings, host: str, port: int) -> None:
                 click.echo('  .venv/bin/usher org create acme --name "Acme Inc"', err=True)
     except SQLAlchemyError:
         click.echo("usher: The database is not ready; run usher db upgrade first.", err=True)
-        sys.exit(1)
+        sys.exit(EXIT_REFUSED)
     finally:
         container.database.dispose()

@@ -5,6 +5,7 @@ secret stops the start with one line that says what to do.
 """
 
 import difflib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 ENVIRONMENTS = ("development", "production")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_SECRET_KEY_LENGTH = 32
 MAX_SCIM_TRACE_DAYS = 3_650
 _COUNTS = (
@@ -111,9 +113,10 @@ class Settings:
             raise SettingsError(f"USHER_SECRET_KEY needs {MIN_SECRET_KEY_LENGTH} characters or more.")
         for name, url in (("DATABASE_URL", self.database_url), ("OWNER_DATABASE_URL", self.migration_url)):
             _check_database_url(f"USHER_{name}", url)
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or self.base_url.endswith("/"):
+        if not _is_root(self.base_url):
             raise SettingsError("USHER_BASE_URL must read like https://usher.example.com, without a slash.")
+        if self.log_level.lower() not in LOG_LEVELS:
+            raise SettingsError(f"USHER_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}.")
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"USHER_{name.upper()} must be 1 or more.")
@@ -135,6 +138,17 @@ def _parse(name: str, text: str, type_: type) -> Any:
         return reader.deserialize(text)
     except marshmallow.ValidationError as error:
         raise SettingsError(f"{name} is {text!r}: {error.messages[0]}") from error
+
+
+def _is_root(url: str) -> bool:
+    """Whether a path can be put behind the URL: it ends in a host, a port or a path."""
+    try:
+        parts = urlsplit(url)
+        is_right_port = parts.port != 0
+    except ValueError:
+        return False
+    is_plain = url.isascii() and not re.search(r"[\s?#@]", url) and not url.endswith("/")
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_right_port and is_plain
 
 
 def _check_database_url(name: str, url: str) -> None:

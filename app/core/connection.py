@@ -54,7 +54,11 @@ class Connection:
     def __init__(self, database: Database, *, write: bool) -> None:
         self._database = database
         self._dialect = database.engine.dialect
-        self._pooled = database.engine.raw_connection()
+        try:
+            self._pooled = database.engine.raw_connection()
+        except self._dialect.loaded_dbapi.Error as error:
+            # Nothing was sent, so there is nothing of it to be repeated.
+            raise self._wrapped(error, "CONNECT", is_lost=False) from error
         driver: Any = self._pooled.driver_connection
         self._driver = driver
         self._is_sqlite = database.is_sqlite
@@ -113,7 +117,7 @@ class Connection:
         try:
             self._driver.commit()
         except self._dialect.loaded_dbapi.Error as error:
-            raise self._wrapped(error, "COMMIT") from error
+            raise self._broken(error, "COMMIT") from error
 
     def close(self) -> None:
         """Roll back what was not committed and give the connection back, also after a failure."""
@@ -136,13 +140,16 @@ class Connection:
             else:
                 self._cursor.execute(sql, values, prepare=is_constant)
         except self._dialect.loaded_dbapi.Error as error:
-            raise self._wrapped(error, sql) from error
+            raise self._broken(error, sql) from error
 
-    def _wrapped(self, error: Any, sql: str) -> Exception:
+    def _broken(self, error: Any, sql: str) -> Exception:
         is_lost = self._dialect.is_disconnect(error, self._driver, self._cursor)
         if is_lost:
             # The others of the pool are as old; each would fail one request.
             self._database.engine.dispose(close=False)
+        return self._wrapped(error, sql, is_lost=is_lost)
+
+    def _wrapped(self, error: Any, sql: str, *, is_lost: bool) -> Exception:
         wrapped: Exception = DBAPIError.instance(
             sql,
             None,

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.core.connection import Row
-from app.core.errors import ConflictError, NotFoundError
+from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
@@ -46,6 +46,7 @@ LOCKED_USER = (
     .where(users.c.org_id == ORG_ID, users.c.id == bindparam("id"), users.c.deleted_at.is_(None))
     .with_for_update(of=(users, principals), key_share=True)
 )
+_MOVED = "The user was changed by another request at the same moment."
 _INSERT = insert(users)
 # What changes when a person is only switched off or on, and what besides when they change.
 _ACCESS_COLUMNS = ("active", "idp_active", "attributes", "last_modified_at")
@@ -235,7 +236,7 @@ class UserService:
         self._uow.write(
             statement,
             {**values, "row_id": user.id, "row_version": user.version},
-            lost="The user was changed by another request at the same moment.",
+            lost=_MOVED,
         )
         if active != user.active or blocked != user.principal_blocked:
             self._set_access(user, active=active, blocked=blocked, jit_signed_in_at=jit_signed_in_at)
@@ -280,11 +281,13 @@ class UserService:
         data = {"by_administrator": True} if blocked != user.principal_blocked else {}
         self._uow.add(event(user.id, data, principal=principal))
 
-    def delete(self, user_id: str) -> None:
-        """Leave a tombstone: gone from every answer, its principal kept for a return."""
+    def delete(self, user_id: str, *, version: int | None) -> None:
+        """Leave a tombstone, its principal kept for a return; `ConcurrentUpdateError` if not `version`."""
         uow = self._uow
         uow.execute(_GROUPS_OF, {"user_id": user_id})
         user = self.lock(user_id)
+        if version not in (None, user.version):
+            raise ConcurrentUpdateError(_MOVED)
         uow.write(_TOMBSTONE, {"row_id": user.id, "moment": uow.now})
         managers.forget(uow, self._index, user.id)
         left = sorted(uow.execute(_LEAVE_GROUPS, {"user_id": user.id}).scalars())

@@ -53,13 +53,15 @@ class ResourceReader:
                 f"The {self.shelf.noun} has changed since the version in If-Match; read it again."
             )
 
-    def require_match(self, id_: str, if_match: str | None) -> None:
-        """404 without such a resource, 412 when it is not the client's version."""
+    def require_match(self, id_: str, if_match: str | None) -> int:
+        """The version of a resource; 404 without one, 412 when it is not the client's version."""
         self.require_id(id_)
         row = self._uow.execute(self.shelf.one, {"id": id_}).first()
         if row is None:
             raise self._not_found(id_)
         self.require_version(row.version, if_match)
+        version: int = row.version
+        return version
 
     def get(self, id_: str, projection: Projection) -> Answer:
         self.require_id(id_)

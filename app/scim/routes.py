@@ -116,7 +116,8 @@ def list_query() -> ListQuery:
 def send(answer: Answer, status: int = 200) -> Response:
     """A resource with its ETag; 304 when the client has this version (RFC 7644 section 3.14)."""
     known = request.headers.get("If-None-Match")
-    if request.method == "GET" and known is not None and matches(known, answer.version, service(Tolerances)):
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and known is not None and matches(known, answer.version, service(Tolerances)):
         response = Response(status=304)
     else:
         response = send_json(answer.body, status)

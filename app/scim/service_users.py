@@ -88,6 +88,10 @@ class UserResources:
         stored = self._directory.create(attributes, active=active)
         self._trace.user_id = stored.id
         self._trace.changed.update(attributes, {"active"})
+        if stored.version > 1:
+            # Known from sign-ins: in groups, and with a seat, before the identity provider made them.
+            self._settle()
+            return self._reader.get(stored.id, projection)
         # Nobody is in a group, or has even an empty seat, before they exist.
         return self._reader.answer(stored, projection, "[]")
 
@@ -126,8 +130,8 @@ class UserResources:
 
     def delete(self, user_id: str, if_match: str | None) -> None:
         """RFC 7644 section 3.6; the directory locks the person's groups first, so nothing is held here."""
-        self._reader.require_match(user_id, if_match)
-        self._directory.delete(user_id)
+        version = self._reader.require_match(user_id, if_match)
+        self._directory.delete(user_id, version=None if if_match is None else version)
 
 
 def _as_the_idp_left_it(user: Row) -> dict[str, Any]:

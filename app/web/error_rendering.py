@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from app.core.errors import NotFoundError, PayloadTooLargeError, UsherError
+from app.core.tokens import without_tokens
 from app.web.context import state
 from app.web.render_html import render_html
 from app.web.render_problem import render_problem
@@ -68,7 +69,7 @@ def install(app: Flask, protocols: Mapping[str, Protocol]) -> None:
 
     def from_fault(error: Exception) -> Response:
         structlog.get_logger().error(
-            "fault", request_id=state().request_id, path=request.path, exc_info=error
+            "fault", request_id=state().request_id, path=without_tokens(request.path), exc_info=error
         )
         return render(UsherError("Something went wrong on our side. Quote the request id to the operator."))
 

@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from prometheus_client import Counter, Histogram
 
 from app.core.ids import IdFactory
+from app.core.tokens import without_tokens
 from app.web.context import RequestState, state
 from app.web.metrics import REQUESTS, SECONDS
 
@@ -26,6 +27,7 @@ _DEFAULTS = (
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 _SURFACES = ("scim", "api", "sso", "oauth", "console")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def install(app: Flask, ids: IdFactory) -> None:
@@ -49,8 +51,12 @@ def _surface(root: str) -> str:
 
 @lru_cache(maxsize=1_000)
 def _counters(surface: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    """The counters of one kind of answer, which prometheus-client looks up anew each time it is asked."""
-    return REQUESTS.labels(surface, method, str(status)), SECONDS.labels(surface, method)
+    """The counters of one kind of answer, which prometheus-client looks up anew each time it is asked.
+
+    It keeps each for good, so a method that a client has made up gets none of its own.
+    """
+    known = method if method in _METHODS else "other"
+    return REQUESTS.labels(surface, known, str(status)), SECONDS.labels(surface, known)
 
 
 def _finish(response: Response) -> Response:
@@ -68,7 +74,8 @@ def _finish(response: Response) -> Response:
         "request",
         request_id=current.request_id,
         method=method,
-        path=path,
+        # A base URL that was put together wrongly has the token in it.
+        path=without_tokens(path),
         status=status,
         ms=round(seconds * 1000, 1),
         org_id=current.org_id,

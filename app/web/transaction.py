@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import IO, Any
 
 import structlog
 from flask import Flask, Response, request
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.core.context import SYSTEM, Caller
 from app.core.errors import ConcurrentUpdateError, ConflictError, UnavailableError
@@ -37,13 +38,25 @@ def _transactional(app: Flask, view: View, begin: Begin) -> View:
     @wraps(view)
     def wrapper(**arguments: Any) -> Response:
         # The body is read before a transaction is open, so a slow sender holds no lock.
-        request.get_data()
+        _read_body()
         try:
             return _attempt_repeatedly(app, view, begin, arguments)
         finally:
             _run_afterwards(begin)
 
     return wrapper
+
+
+def _read_body() -> None:
+    """Buffer the body; one that comes in chunks and is too long is refused as any other that is.
+
+    Werkzeug only cuts it, so that what was sent could be taken for something else.
+    """
+    body = request.get_data()
+    if request.content_length is None and len(body) == request.max_content_length:
+        source: IO[bytes] = request.environ["wsgi.input"]
+        if source.read(1):
+            raise RequestEntityTooLarge
 
 
 def _attempt_repeatedly(app: Flask, view: View, begin: Begin, arguments: dict[str, Any]) -> Response:

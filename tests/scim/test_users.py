@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from app.core.context import OPERATOR, Caller
 from app.core.ids import edge_id
+from app.directory.users import UserService
 from app.scim.protocol.constants import ENTERPRISE_USER, MEDIA_TYPE, SEAT, USER
+from app.scim.service_users import UserReader
 from tests.scim.answers import found, groups_of, listed, member_count, members, ok, refused, user
 from tests.support.cast import Organization, json_of
 from tests.support.fakes import FakeClock
@@ -324,3 +327,37 @@ def test_removing_active_leaves_access_as_it_is_and_shows_nothing_until_it_is_sa
         assert ok(acme.scim.set_active(person, active))["active"] is active
         actions = acme.audit_actions(person)
         assert actions == ["user.created"] + ["user.updated"] * 3
+
+
+def test_a_delete_of_a_named_version_looks_again_once_it_holds_the_person(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL somebody else may change the person between the look and the lock."""
+    user_id = acme.scim.create_user(title="Lead")
+    looked_at = acme.scim.get(f"/Users/{user_id}").headers["ETag"]
+    acme.scim.patch_operations(f"/Users/{user_id}", {"op": "replace", "path": "title", "value": "Head"})
+    look = UserReader.require_match
+    looks: list[str] = []
+
+    def see_what_was_before(self: UserReader, id_: str, if_match: str | None) -> int:
+        looks.append(id_)
+        return 1 if len(looks) == 1 else look(self, id_, if_match)
+
+    monkeypatch.setattr(UserReader, "require_match", see_what_was_before)
+    response = acme.scim.delete(f"/Users/{user_id}", headers={"If-Match": looked_at})
+    assert (response.status_code, len(looks)) == (412, 2)
+    assert acme.scim.get(f"/Users/{user_id}").status_code == 200
+
+
+def test_who_was_known_from_sign_ins_is_answered_with_the_groups_they_are_in(acme: Organization) -> None:
+    with acme.container.begin(write=True, caller=Caller(OPERATOR, "test")) as services:
+        services.uow.enter(acme.id)
+        known = services.get(UserService).create(
+            {"userName": "jit@example.com"}, active=True, by_sign_in=True
+        )
+        services.commit()
+    group_id = acme.scim.create_group("Sales", [known.id])
+    made = ok(acme.scim.post("/Users", {"schemas": [USER], "userName": "jit@example.com"}), 201)
+    assert made["id"] == known.id
+    assert [group["value"] for group in made["groups"]] == [group_id]
+    assert made == ok(acme.scim.get(f"/Users/{known.id}"))

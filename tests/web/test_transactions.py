@@ -1,13 +1,14 @@
 """One transaction around each view: repeated after a lost race, rolled back on refusal, never half done."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.core.retries import ATTEMPTS
 from app.core.unit_of_work import UnitOfWork
+from app.wiring import Container, build_worker
 from tests.support.cast import Organization, json_of
 
 
@@ -137,3 +138,22 @@ def test_a_wrong_method_is_answered_with_the_right_ones(acme: Organization, path
     assert "GET" in response.headers["Allow"].split(", ")
     assert "DELETE is not possible at" in response.text
     assert f"Use {response.headers['Allow']}." in response.text
+
+
+def test_a_database_that_takes_no_connection_is_a_passing_fault(
+    acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Worker and trace writer live through it too: both go on after any error of SQLAlchemy's."""
+    container: Container = acme.app.extensions["usher"]
+    engine = container.database.engine
+
+    def refuse() -> NoReturn:
+        raise engine.dialect.loaded_dbapi.OperationalError("connection refused")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "raw_connection", refuse)
+        response = acme.scim.post("/Users", {"userName": "early@example.com"})
+        with pytest.raises(OperationalError):
+            build_worker(container).round()
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert acme.scim.post("/Users", {"userName": "early@example.com"}).status_code == 201
