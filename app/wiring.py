@@ -61,7 +61,7 @@ from app.sso import events as sso
 from app.sso.disclosure import UNPROVED_AT_ONCE, UNPROVED_PER_SECOND, UnprovedTraces
 from app.sso.oidc_exchange import REFRESHES_AT_ONCE, REFRESHES_PER_SECOND, KeyRefreshes
 from app.sso.txt_records import DnsTxtResolver, TxtResolver
-from app.web.metrics import DEAD_MESSAGES, LOST_TRACES, REFUSED_JOBS
+from app.web.metrics import DEAD_MESSAGES, FAILED_JOBS, LOST_TRACES
 from app.worker import Worker
 
 T = TypeVar("T")
@@ -271,5 +271,5 @@ def build_worker(container: Container) -> Worker:
         DELIVERIES,
         container.heartbeat,
         on_dead=DEAD_MESSAGES.inc,
-        on_refused=lambda job: REFUSED_JOBS.labels(job).inc(),
+        on_failed=lambda job: FAILED_JOBS.labels(job).inc(),
     )

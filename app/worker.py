@@ -21,7 +21,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.audit.outbox import CLAIM, Outbox
 from app.core.connection import Row
 from app.core.context import SYSTEM, Caller
-from app.core.errors import UsherError
 from app.core.readiness import Heartbeat
 from app.directory.organizations import OrganizationService
 
@@ -64,14 +63,14 @@ class Worker:
         heartbeat: Heartbeat,
         *,
         on_dead: Callable[[], None],
-        on_refused: Callable[[str], None],
+        on_failed: Callable[[str], None],
     ) -> None:
         self._begin = begin
         self._jobs = jobs
         self._deliveries = deliveries
         self._heartbeat = heartbeat
         self._on_dead = on_dead
-        self._on_refused = on_refused
+        self._on_failed = on_failed
         self._stop = threading.Event()
         self._rounds = 0
         # Where the last look left something to do at once.
@@ -130,15 +129,15 @@ class Worker:
         return has_more
 
     def _run_job(self, org_id: str, job: Job[Any]) -> bool:
-        """Run a step; one that is refused has changed nothing and must not stop what else is due."""
+        """Run a step; one that fails has changed nothing, and must not stop what else is due."""
         try:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
                 has_more = bool(job.run(services.get(job.service)))
                 services.commit()
-        except UsherError as error:
-            structlog.get_logger().error("worker.job_refused", job=job.name, org_id=org_id, exc_info=error)
-            self._on_refused(job.name)
+        except Exception as error:  # noqa: BLE001 - the outermost handler of a job: one bad job must not stop the others
+            structlog.get_logger().error("worker.job_failed", job=job.name, org_id=org_id, exc_info=error)
+            self._on_failed(job.name)
             return False
         return has_more
 

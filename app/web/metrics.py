@@ -15,7 +15,7 @@ from prometheus_client import (
 REQUESTS = Counter("usher_requests_total", "Answered requests.", ["surface", "method", "status"])
 SECONDS = Histogram("usher_request_seconds", "Time to answer.", ["surface", "method"])
 DEAD_MESSAGES = Counter("usher_outbox_dead_total", "Outbox messages set aside after their last try.")
-REFUSED_JOBS = Counter("usher_worker_jobs_refused_total", "Steps of the worker that were refused.", ["job"])
+FAILED_JOBS = Counter("usher_worker_jobs_failed_total", "Steps of the worker that failed.", ["job"])
 DRIFTS = Counter("usher_drift_found_total", "Weekly comparisons that found what they should not.")
 LOST_TRACES = Counter("usher_scim_traces_lost_total", "SCIM requests whose trace was not stored.")
 RETRIES = Counter("usher_transaction_retries_total", "Transactions repeated after losing a race.")

@@ -157,7 +157,7 @@ def test_where_a_step_left_something_the_next_follows_at_once(
     jobs = (*JOBS, Job("steps", OrganizationService, is_due, step))
     container = busy.container
     made = Worker(
-        container.begin, jobs, {}, container.heartbeat, on_dead=lambda: None, on_refused=lambda _: None
+        container.begin, jobs, {}, container.heartbeat, on_dead=lambda: None, on_failed=lambda _: None
     )
     rounds = 0
     while made.round():

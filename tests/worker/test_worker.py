@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.audit.models import audit_events, outbox_messages
 from app.audit.outbox import LEASE, RETRY_DELAYS, Outbox
@@ -27,7 +28,7 @@ class Deliveries:
         self.delivered: list[str] = []
         self.failing: set[str] = set()
         self.dead: list[int] = []
-        self.refused: list[str] = []
+        self.failed: list[str] = []
 
     def deliver(self, services: Services, payload: Mapping[str, Any]) -> None:
         if services.uow.org_id != self.org_id:
@@ -54,7 +55,7 @@ def worker(acme: Organization, deliveries: Deliveries) -> Worker:
         table,
         container.heartbeat,
         on_dead=lambda: deliveries.dead.append(1),
-        on_refused=deliveries.refused.append,
+        on_failed=deliveries.failed.append,
     )
 
 
@@ -137,13 +138,16 @@ def test_the_worker_places_audit_entries_without_a_reader(acme: Organization) ->
     assert positions == list(range(1, len(positions) + 1))
 
 
-def test_a_job_that_is_refused_stops_neither_the_next_nor_another_organization(
-    acme: Organization, globex: Organization, deliveries: Deliveries
+@pytest.mark.parametrize(
+    "fault", [ConflictError("not now"), IntegrityError("INSERT", {}, ValueError()), KeyError("a slip")]
+)
+def test_a_job_that_fails_stops_neither_the_next_nor_another_organization(
+    acme: Organization, globex: Organization, deliveries: Deliveries, fault: Exception
 ) -> None:
     ran: list[str] = []
 
-    def refuse(_: OrganizationService) -> None:
-        raise ConflictError("not now")
+    def fail(_: OrganizationService) -> None:
+        raise fault
 
     def note(organizations: OrganizationService) -> None:
         ran.append(organizations.current().org_id)
@@ -152,7 +156,7 @@ def test_a_job_that_is_refused_stops_neither_the_next_nor_another_organization(
         return organizations.current().org_id in (acme.id, globex.id)
 
     jobs = (
-        Job("refused", OrganizationService, is_ours, refuse),
+        Job("failing", OrganizationService, is_ours, fail),
         Job("next", OrganizationService, is_ours, note),
     )
     container = acme.container
@@ -162,8 +166,8 @@ def test_a_job_that_is_refused_stops_neither_the_next_nor_another_organization(
         {},
         container.heartbeat,
         on_dead=lambda: None,
-        on_refused=deliveries.refused.append,
+        on_failed=deliveries.failed.append,
     )
     assert worker.round() is False
     assert sorted(ran) == sorted([acme.id, globex.id])
-    assert deliveries.refused == ["refused", "refused"]
+    assert deliveries.failed == ["failing", "failing"]
