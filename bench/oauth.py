@@ -8,7 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,14 +42,15 @@ class Person:
 
 
 @contextmanager
-def opened(kind: str) -> Iterator[Organization]:
+def opened(kind: str) -> Iterator[tuple[Organization, Callable[[], None]]]:
     folder = Path(tempfile.mkdtemp(prefix="usher-bench-"))
     try:
         with open_databases(kind, folder) as databases:
-            settings = Settings.from_environment(databases.create("usher").environment(8000))
+            variables = {**databases.create("usher").environment(8000), "USHER_LOG_LEVEL": "error"}
+            settings = Settings.from_environment(variables)
             schema.upgrade(settings)
             app = create_app(settings)
-            yield create_organization(app)
+            yield create_organization(app), lambda: databases.settle("usher")
             app.extensions["usher"].database.dispose()
     finally:
         shutil.rmtree(folder)
@@ -141,10 +142,12 @@ def measure(pairs: Sequence[tuple[Application, str]]) -> list[float]:
 def main(kinds: Sequence[str]) -> None:
     """Print median and p99 of introspection, alone and beside the others."""
     for kind in kinds:
-        with opened(kind) as organization:
+        with opened(kind) as (organization, settle):
             person = seated(organization)
             alone = measure(load(organization, person, 1, 1))
-            beside = measure(load(organization, person, APPLICATIONS, TOKENS))
+            pairs = load(organization, person, APPLICATIONS, TOKENS)
+            settle()
+            beside = measure(pairs)
         for name, spent in (("alone", alone), (f"{APPLICATIONS:,} applications, {TOKENS:,} tokens", beside)):
             click.echo(
                 f"{kind:10} {name:34} p50 {statistics.median(spent):5.2f} ms"
