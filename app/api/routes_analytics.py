@@ -60,9 +60,9 @@ def report_cost(query: Query) -> dict[str, Any]:
 def report_summary(query: Query) -> dict[str, Any]:
     """Report totals, adoption, what each window will come to, and all measures by dimension."""
     report = _report(query)
+    page = _page("analytics/summary", query, report)
     found = service(Analytics)
-    shown = show_summary(found.total(report), found.adoption(), found.forecasts())
-    return {**_page("analytics/summary", query, report), **shown}
+    return {**page, **show_summary(found.total(report), found.adoption(), found.forecasts())}
 
 
 def _report(query: Query) -> Report:
@@ -76,5 +76,7 @@ def _page(name: str, query: Query, report: Report) -> dict[str, Any]:
         offset = 0 if after == FIRST_ID else int(after) + 1
         return list(enumerate(service(Analytics).rows(report, offset=offset, limit=limit), start=offset))
 
+    # Before the sums, so that what is summed up in between makes them later than is said, never earlier.
+    current_until = service(RollUps).current_until()
     page = page_of(name, query, fetch, key=lambda row: str(row[0]), show=lambda row: row[1])
-    return {**page, **show_range(report, service(Analytics).zone(), service(RollUps).current_until())}
+    return {**page, **show_range(report, service(Analytics).zone(), current_until)}

@@ -107,7 +107,7 @@ class Billing:
         self._forecasts.give_notices()
         self._uow.execute(_LOOKED, {"moment": self._uow.now})
         # What is recorded but not summed up yet belongs to the month that would be closed.
-        if self._rollups.has_work():
+        if not self._rollups.is_complete(progress):
             return False
         month = self._next(progress.closed_month)
         if not self._is_over(month):
