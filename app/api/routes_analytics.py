@@ -67,6 +67,7 @@ def report_summary(query: Query) -> dict[str, Any]:
 
 def _report(query: Query) -> Report:
     found = service(Analytics)
+    found.see_one_moment()
     today, default_first = found.today(), found.default_first_day()
     return read_report(query, zone=found.zone(), today=today, default_first=default_first)
 
@@ -76,7 +77,5 @@ def _page(name: str, query: Query, report: Report) -> dict[str, Any]:
         offset = 0 if after == FIRST_ID else int(after) + 1
         return list(enumerate(service(Analytics).rows(report, offset=offset, limit=limit), start=offset))
 
-    # Before the sums, so that what is summed up in between makes them later than is said, never earlier.
-    current_until = service(RollUps).current_until()
     page = page_of(name, query, fetch, key=lambda row: str(row[0]), show=lambda row: row[1])
-    return {**page, **show_range(report, service(Analytics).zone(), current_until)}
+    return {**page, **show_range(report, service(Analytics).zone(), service(RollUps).current_until())}

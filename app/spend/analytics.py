@@ -4,12 +4,26 @@ Groups are counted in one of two ways: by `cost_owner` each amount has one group
 total; by `membership` it counts in every group that the person was in, so rows overlap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Join,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.core.connection import Row
 from app.core.sql import is_one_of
@@ -31,7 +45,12 @@ ATTRIBUTIONS = ("cost_owner", "membership")
 FORECAST = ("daily", "weekly", "monthly")
 _DAYS_OF_A_WEEK, _DAYS_OF_A_MONTH = 7, 30
 
-_sums = [cast(func.sum(usage_rollups.c[name]), BigInteger).label(name) for name in MEASURES]
+
+def _sums_of(columns: ReadOnlyColumnCollection[str, Any]) -> list[ColumnElement[int]]:
+    return [cast(func.sum(columns[name]), BigInteger).label(name) for name in MEASURES]
+
+
+_sums = _sums_of(usage_rollups.c)
 _in_range = (
     usage_rollups.c.org_id == ORG_ID,
     usage_rollups.c.day.between(bindparam("first"), bindparam("last")),
@@ -42,25 +61,19 @@ _BY_DAY = (
     .where(*_in_range)
     .group_by(usage_rollups.c.day)
 )
-_SOURCES = {
-    "cost_owner": usage_rollups.join(
+# What stands for a dimension in the sums; which groups, depends on how they are counted.
+_COLUMNS = {name: name for name in DIMENSIONS if name != "group"} | {"user": "principal_id"}
+_GROUPS_OF: Mapping[str, tuple[Table, ColumnElement[Any], ColumnElement[Any]]] = {
+    "cost_owner": (
         spend_group_sets,
-        and_(
-            spend_group_sets.c.org_id == usage_rollups.c.org_id,
-            spend_group_sets.c.id == usage_rollups.c.set_id,
-        ),
+        spend_group_sets.c.id,
+        spend_group_sets.c.owner_group_id.label("group_id"),
     ),
-    "membership": usage_rollups.outerjoin(
+    "membership": (
         spend_group_set_members,
-        and_(
-            spend_group_set_members.c.org_id == usage_rollups.c.org_id,
-            spend_group_set_members.c.set_id == usage_rollups.c.set_id,
-        ),
+        spend_group_set_members.c.set_id,
+        spend_group_set_members.c.group_id.label("group_id"),
     ),
-}
-_GROUP_OF = {
-    "cost_owner": spend_group_sets.c.owner_group_id,
-    "membership": spend_group_set_members.c.group_id,
 }
 _USERS = (
     select(principals.c.id, principals.c.user_id, users.c.user_name)
@@ -115,6 +128,10 @@ class Analytics:
     def __init__(self, uow: UnitOfWork, organizations: OrganizationService) -> None:
         self._uow = uow
         self._organizations = organizations
+
+    def see_one_moment(self) -> None:
+        """Let all parts of an answer add up."""
+        self._uow.see_one_moment()
 
     def zone(self) -> str:
         return str(self._organizations.current().zone)
@@ -194,22 +211,33 @@ class Analytics:
 
 
 def _statement(report: Report) -> Select[Any]:
-    source: Any = _SOURCES[report.attribution] if "group" in report.group_by else usage_rollups
-    keys = [_key(name, report.attribution) for name in DIMENSIONS if name in report.group_by]
-    order: list[ColumnElement[Any]] = [usage_rollups.c.day] if "day" in report.group_by else []
-    cost = next(column for column in _sums if column.name == "amount_nanousd")
-    return (
-        select(*keys, *_sums)
-        .select_from(source)
-        .where(*_in_range)
-        .group_by(*keys)
-        .order_by(*order, cost.desc(), *(key for key in keys))
-    )
+    names = [name for name in DIMENSIONS if name in report.group_by]
+    if "group" not in names:
+        return _summed(usage_rollups, usage_rollups.c, names).where(*_in_range)
+    groups_of, set_id, group_id = _GROUPS_OF[report.attribution]
+
+    def with_groups(summed: FromClause) -> Join:
+        is_of = and_(groups_of.c.org_id == ORG_ID, set_id == summed.c.set_id)
+        return summed.outerjoin(groups_of, is_of)
+
+    if "day" in names:
+        # In the order of the key, so that the first page reads only the first days.
+        return _summed(with_groups(usage_rollups), usage_rollups.c, names, group_id).where(*_in_range)
+    # First by the few sets of groups, so that not each sum is joined with its groups.
+    keys = [usage_rollups.c.set_id, *(usage_rollups.c[_COLUMNS[name]] for name in names if name != "group")]
+    by_set = select(*keys, *_sums).where(*_in_range).group_by(*keys).subquery("by_set")
+    return _summed(with_groups(by_set), by_set.c, names, group_id)
 
 
-def _key(name: str, attribution: str) -> ColumnElement[Any]:
-    if name == "user":
-        return usage_rollups.c.principal_id
-    if name == "group":
-        return _GROUP_OF[attribution].label("group_id")
-    return usage_rollups.c[name]
+def _summed(
+    source: FromClause,
+    columns: ReadOnlyColumnCollection[str, Any],
+    names: Sequence[str],
+    group_id: ColumnElement[Any] | None = None,
+) -> Select[Any]:
+    """The sums by these dimensions: by day, and the dearest first."""
+    keys: list[Any] = [group_id if name == "group" else columns[_COLUMNS[name]] for name in names]
+    days = [columns.day] if "day" in names else []
+    cost = cast(func.sum(columns.amount_nanousd), BigInteger)
+    statement = select(*keys, *_sums_of(columns)).select_from(source)
+    return statement.group_by(*keys).order_by(*days, cost.desc(), *keys)

@@ -117,6 +117,7 @@ class Billing:
 
     def all(self) -> list[Bill]:
         """Every month's bill, the latest first; the open ones are made up to this moment."""
+        self._uow.see_one_moment()
         progress = self._rollups.progress()
         stored = [
             Bill(row.month, row.seat_days, row.seats_nanousd, row.usage_nanousd, row.closed_at)
@@ -128,6 +129,7 @@ class Billing:
 
     def lines(self, month: int) -> list[tuple[Line, Row]]:
         """Each person's part of a month with their id and name, the dearest first."""
+        self._uow.see_one_moment()
         progress = self._rollups.progress()
         closed = progress and progress.closed_month
         if closed is not None and month <= closed:

@@ -45,10 +45,12 @@ class Contracts:
         self._analytics = analytics
 
     def page(self, *, after: str, limit: int) -> list[Drawn]:
+        self._uow.see_one_moment()
         rows = self._uow.execute(_PAGE, {"after": after, "most": limit}).all()
         return [self._drawn(row) for row in rows]
 
     def get(self, contract_id: str) -> Drawn:
+        self._uow.see_one_moment()
         row = self._uow.execute(_BY_ID, {"id": contract_id}).first()
         if row is None:
             raise NotFoundError(

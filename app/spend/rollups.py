@@ -98,10 +98,7 @@ class RollUps:
         return self._uow.execute(_PROGRESS).one()
 
     def current_until(self) -> datetime:
-        """Everything that was recorded before this moment is in the sums.
-
-        Ask before the sums are read: what is summed up in between is then in them and not in the answer.
-        """
+        """Everything that was recorded before this moment is in the sums, as this transaction sees them."""
         first = pending(self._uow, _since(self.progress()), 1)
         return first[0].recorded_at if first else self._uow.now
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
 from app.core.tenancy import ORG_ID
+from app.spend.analytics import Analytics, Report
 from app.spend.check import Found, SpendCheck
 from app.spend.models import ledger_entries
 from app.spend.rollups import RollUps
@@ -177,3 +178,24 @@ def test_a_sum_that_is_not_the_ledgers_is_told(till: Till, noon: FakeClock) -> N
     assert check(till).differences == [
         {"scope_type": "reports", "ledger_nanousd": 250_000_000, "reported_nanousd": 7}
     ]
+
+
+def test_the_parts_of_a_summary_are_of_one_moment(
+    till: Till, noon: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, _ = till.hire()
+    spend(till, ada, "0.25")
+    roll_up(till)
+    spend(till, ada, "0.5")
+    total = Analytics.total
+
+    def after_a_step(analytics: Analytics, report: Report) -> dict[str, int]:
+        roll_up(till)
+        return total(analytics, report)
+
+    monkeypatch.setattr(Analytics, "total", after_a_step)
+    noon.advance(seconds=1)
+    first, second = (json_of(till.api.get("/analytics/summary")) for _ in range(2))
+    assert (first["data"][0]["cost_usd"], first["totals"]["cost_usd"]) == ("0.25", "0.25")
+    assert first["current_until"] == rfc3339(NOON)
+    assert (second["data"][0]["cost_usd"], second["totals"]["cost_usd"]) == ("0.75", "0.75")
