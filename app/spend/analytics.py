@@ -46,16 +46,17 @@ FORECAST = ("daily", "weekly", "monthly")
 _DAYS_OF_A_WEEK, _DAYS_OF_A_MONTH = 7, 30
 
 
-def _sums_of(columns: ReadOnlyColumnCollection[str, Any]) -> list[ColumnElement[int]]:
-    return [cast(func.sum(columns[name]), BigInteger).label(name) for name in MEASURES]
+def _sums_of(
+    columns: ReadOnlyColumnCollection[str, Any], measures: Sequence[str]
+) -> list[ColumnElement[int]]:
+    return [cast(func.sum(columns[name]), BigInteger).label(name) for name in measures]
 
 
-_sums = _sums_of(usage_rollups.c)
 _in_range = (
     usage_rollups.c.org_id == ORG_ID,
     usage_rollups.c.day.between(bindparam("first"), bindparam("last")),
 )
-_TOTAL = select(*_sums).where(*_in_range)
+_TOTAL = select(*_sums_of(usage_rollups.c, MEASURES)).where(*_in_range)
 _BY_DAY = (
     select(usage_rollups.c.day, cast(func.sum(usage_rollups.c.amount_nanousd), BigInteger).label("nanousd"))
     .where(*_in_range)
@@ -105,12 +106,13 @@ _ASSIGNED = select(func.count()).where(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Which days, both inclusive, and how their sums are divided."""
+    """Which days, both inclusive, how their sums are divided, and which sums are wanted."""
 
     first_day: int
     last_day: int
     group_by: Sequence[str]
     attribution: str
+    measures: Sequence[str] = MEASURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class Analytics:
 def _statement(report: Report) -> Select[Any]:
     names = [name for name in DIMENSIONS if name in report.group_by]
     if "group" not in names:
-        return _summed(usage_rollups, usage_rollups.c, names).where(*_in_range)
+        return _summed(report, names, usage_rollups, usage_rollups.c).where(*_in_range)
     groups_of, set_id, group_id = _GROUPS_OF[report.attribution]
 
     def with_groups(summed: FromClause) -> Join:
@@ -222,22 +224,24 @@ def _statement(report: Report) -> Select[Any]:
 
     if "day" in names:
         # In the order of the key, so that the first page reads only the first days.
-        return _summed(with_groups(usage_rollups), usage_rollups.c, names, group_id).where(*_in_range)
+        return _summed(report, names, with_groups(usage_rollups), usage_rollups.c, group_id).where(*_in_range)
     # First by the few sets of groups, so that not each sum is joined with its groups.
     keys = [usage_rollups.c.set_id, *(usage_rollups.c[_COLUMNS[name]] for name in names if name != "group")]
-    by_set = select(*keys, *_sums).where(*_in_range).group_by(*keys).subquery("by_set")
-    return _summed(with_groups(by_set), by_set.c, names, group_id)
+    sums = _sums_of(usage_rollups.c, sorted({*report.measures, "amount_nanousd"}))
+    by_set = select(*keys, *sums).where(*_in_range).group_by(*keys).subquery("by_set")
+    return _summed(report, names, with_groups(by_set), by_set.c, group_id)
 
 
 def _summed(
+    report: Report,
+    names: Sequence[str],
     source: FromClause,
     columns: ReadOnlyColumnCollection[str, Any],
-    names: Sequence[str],
     group_id: ColumnElement[Any] | None = None,
 ) -> Select[Any]:
     """The sums by these dimensions: by day, and the dearest first."""
     keys: list[Any] = [group_id if name == "group" else columns[_COLUMNS[name]] for name in names]
     days = [columns.day] if "day" in names else []
     cost = cast(func.sum(columns.amount_nanousd), BigInteger)
-    statement = select(*keys, *_sums_of(columns)).select_from(source)
+    statement = select(*keys, *_sums_of(columns, report.measures)).select_from(source)
     return statement.group_by(*keys).order_by(*days, cost.desc(), *keys)
