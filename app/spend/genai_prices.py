@@ -58,6 +58,8 @@ def read_catalogue(
             rows.extend(_rows(name, by_id[name], now))
         except _UntoldError as reason:
             skipped[name] = str(reason)
+        except (ValueError, ArithmeticError) as error:
+            skipped[name] = f"It cannot be read: {error}"
     return Catalogue(rows, skipped)
 
 
@@ -131,7 +133,7 @@ def _at(value: Any, above: int) -> Any:
 
 def _picousd(usd_per_million: Any) -> int:
     rate = Decimal(str(usd_per_million)) * _PICOUSD
-    if rate != rate.to_integral_value() or rate < 0:
+    if not rate.is_finite() or rate != rate.to_integral_value() or rate < 0:
         raise _UntoldError(f"{usd_per_million} US dollars for a million tokens is no whole rate.")
     return int(rate)
 

@@ -112,7 +112,6 @@ def test_the_installed_package_is_read(desk: Desk, monkeypatch: pytest.MonkeyPat
             "a.json",
             json.dumps([{**ROW, "input_per_million_usd": 3}]),
             (),
-            1,
             "prices[0].input_per_million_usd",
         ),
         ("a.csv", CSV.replace("0.0625", "cheap"), (), "prices[0].input_per_million_usd"),

@@ -34,6 +34,8 @@ DATA = """
     {"prices": {"input_mtok": 1, "output_mtok": 2}},
     {"constraint": {"start_time": "16:30:00Z", "end_time": "00:30:00Z"},
      "prices": {"input_mtok": 0.5, "output_mtok": 1}}]},
+  {"id": "odd", "prices": [{"constraint": {"start_date": "soon"}, "prices": {"input_mtok": 1}}]},
+  {"id": "endless", "prices": {"input_mtok": Infinity, "output_mtok": 1}},
   {"id": "too-fine", "prices": {"input_mtok": 0.0000001, "output_mtok": 1}},
   {"id": "by-the-image", "prices": {"requests_kcount": 12}},
   {"id": "half-in-part", "prices": {"input_mtok": 2, "output_mtok": 4},
@@ -85,6 +87,8 @@ def test_what_rows_cannot_say_is_left_out_with_the_reason() -> None:
     assert {row["model"] for row in found.rows} == {"flat", "tiered", "dated"}
     assert found.skipped == {
         "by-the-hour": "Its price depends on the time of day.",
+        "odd": "It cannot be read: Invalid isoformat string: 'soon'",
+        "endless": "inf US dollars for a million tokens is no whole rate.",
         "too-fine": "1E-7 US dollars for a million tokens is no whole rate.",
         "by-the-image": "It has no input_mtok.",
         "half-in-part": "A batch does not cost one whole percentage of all its rates.",
