@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261130_pending"
-down_revision = "20261129_usage"
+down_revision = "20261130_applications"
 branch_labels = None
 depends_on = None
 
