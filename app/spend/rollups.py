@@ -105,15 +105,17 @@ class RollUps:
     def has_work(self) -> bool:
         return bool(pending(self._uow, _since(self.progress()), 1))
 
-    def is_complete(self, progress: Row) -> bool:
-        """Whether all is summed up, by who holds the lock; from then on only what follows is looked for."""
+    def complete_until(self, progress: Row) -> datetime:
+        """Everything that was recorded before this moment is in the sums; asked by who holds the lock.
+
+        From then on only what follows is looked for.
+        """
         now, looked_at = self._uow.now, progress.looked_at
         since = _since(progress)
         if looked_at is None or looked_at.replace(minute=0, second=0, microsecond=0) + HOUR <= now:
             since = min(since, now - LOOK_BACK)
         missed = pending(self._uow, since, 1)
-        self._advance(missed[0].recorded_at if missed else now)
-        return not missed
+        return self._advance(missed[0].recorded_at if missed else now)
 
     def step(self) -> int:
         """Sum up the next entries, `STEP` at most; answers how many."""
@@ -151,9 +153,11 @@ class RollUps:
         self._advance(entries[-1].recorded_at if len(entries) == STEP else uow.now)
         return len(entries)
 
-    def _advance(self, until: datetime) -> None:
+    def _advance(self, until: datetime) -> datetime:
         # What a clock that is ahead has recorded must not hide what the others record meanwhile.
-        self._uow.execute(_ADVANCE, {"until": min(until, self._uow.now)})
+        until = min(until, self._uow.now)
+        self._uow.execute(_ADVANCE, {"until": until})
+        return until
 
     def _insert(self, one: Insert, all_: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
         if self._uow.dialect == "postgresql":

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from app.core.ids import edge_id
-from tests.support.cast import create_organization, json_of
+from app.spend.billing import Billing
+from tests.support.cast import create_organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
 
@@ -41,6 +42,11 @@ class Desk:
         for _ in range(2):
             self.till.organization.work()
             self.clock.advance(minutes=2)
+
+    def look(self) -> None:
+        with in_organization(self.till.organization.app, self.till.organization.id) as services:
+            services.get(Billing).look()
+            services.commit()
 
     def go_to(self, month: int, day: int) -> None:
         self.clock.fixed = datetime(2026, month, day, 12, tzinfo=UTC)
@@ -120,6 +126,21 @@ def test_all_bills_are_the_ledger_whatever_comes_after_a_month_is_closed(desk: D
         edge_id("user", bob): "0.75",
     }
     assert desk.till.differences() == []
+
+
+def test_a_month_is_closed_while_calls_keep_coming(desk: Desk) -> None:
+    ada, _ = desk.till.hire()
+    desk.use(ada, "4", "2026-11-01T10:00:00Z")
+    desk.clock.fixed = datetime(2026, 12, 1, 23, tzinfo=UTC)
+    # Recorded within the day after the month: not closed before that is summed up.
+    desk.use(ada, "1", "2026-11-30T11:00:00Z")
+    desk.clock.fixed = datetime(2026, 12, 3, 12, tzinfo=UTC)
+    desk.look()
+    assert "closed" not in [bill["state"] for bill in desk.bills().values()]
+    desk.till.organization.work()
+    desk.use(ada, "2", "2026-12-03T11:00:00Z")
+    desk.look()
+    assert desk.amounts("2026-11") == ("closed", "20", "5", "25")
 
 
 def test_workers_that_look_at_once_close_a_month_once(desk: Desk) -> None:
