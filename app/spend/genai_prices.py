@@ -73,8 +73,8 @@ def _rows(name: str, model: Any, now: datetime) -> list[dict[str, Any]]:
     rows = []
     for moment in (now, *sorted(start for start in begins if start > now)):
         price = _active(standard, moment) or _of(standard[0], "prices")
-        tiers = _tiers(price)
-        percent = _batch_percent(tiers, _active(batch, moment))
+        tiers, cheaper = _tiers(price), _active(batch, moment)
+        percent = None if cheaper is None else _batch_percent(tiers, _tiers(_over(price, cheaper)))
         rows += [
             {
                 "model": name,
@@ -138,16 +138,25 @@ def _picousd(usd_per_million: Any) -> int:
     return int(rate)
 
 
-def _batch_percent(tiers: Mapping[int, Mapping[str, int]], batch: Any) -> int | None:
-    """The share that a batch costs; null where nothing is said of batches."""
-    if batch is None:
-        return None
-    pairs = {
-        (rate, cheaper[name])
-        for standard, cheaper in zip(tiers.values(), _tiers(batch).values(), strict=False)
-        for name, rate in standard.items()
+def _over(standard: Any, variant: Any) -> dict[str, Any]:
+    """A variant with the standard prices where it has none of its own."""
+    names = {name for each in _RATES.values() for name in each}
+    own = {name: _of(variant, name) for name in names}
+    return {name: _of(standard, name) if value is None else value for name, value in own.items()}
+
+
+def _batch_percent(
+    standard: Mapping[int, Mapping[str, int]], cheaper: Mapping[int, Mapping[str, int]]
+) -> int:
+    """The share of the standard price that a batch costs."""
+    if standard.keys() != cheaper.keys():
+        raise _UntoldError("A batch has other tiers.")
+    shares = {
+        Decimal(cheaper[above][name] * _PERCENT) / rate
+        for above, rates in standard.items()
+        for name, rate in rates.items()
+        if rate
     }
-    shares = {Decimal(cheaper * _PERCENT) / rate for rate, cheaper in pairs if rate}
     (share, *others) = shares or {Decimal(_PERCENT)}
     if others or share != share.to_integral_value() or not 0 <= share <= _PERCENT:
         raise _UntoldError("A batch does not cost one whole percentage of all its rates.")

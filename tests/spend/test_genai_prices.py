@@ -38,6 +38,8 @@ DATA = """
   {"id": "endless", "prices": {"input_mtok": Infinity, "output_mtok": 1}},
   {"id": "too-fine", "prices": {"input_mtok": 0.0000001, "output_mtok": 1}},
   {"id": "by-the-image", "prices": {"requests_kcount": 12}},
+  {"id": "half-but-caches", "prices": {"input_mtok": 2, "output_mtok": 4, "cache_read_mtok": 2},
+    "price_variants": [{"when": {"processing": "batch"}, "prices": {"input_mtok": 1, "output_mtok": 2}}]},
   {"id": "half-in-part", "prices": {"input_mtok": 2, "output_mtok": 4},
     "price_variants": [{"when": {"processing": "batch"}, "prices": {"input_mtok": 1, "output_mtok": 4}}]}
 ]}, {"id": "other", "models": []}]
@@ -91,6 +93,7 @@ def test_what_rows_cannot_say_is_left_out_with_the_reason() -> None:
         "endless": "inf US dollars for a million tokens is no whole rate.",
         "too-fine": "1E-7 US dollars for a million tokens is no whole rate.",
         "by-the-image": "It has no input_mtok.",
+        "half-but-caches": "A batch does not cost one whole percentage of all its rates.",
         "half-in-part": "A batch does not cost one whole percentage of all its rates.",
     }
 
