@@ -66,7 +66,8 @@ def report_summary(query: Query) -> dict[str, Any]:
     report = _report(query, MEASURES)
     page = _page("analytics/summary", query, report)
     found = service(Analytics)
-    return {**page, **show_summary(found.total(report), found.adoption(), found.forecasts())}
+    totals, forecasts = found.summary(report)
+    return {**page, **show_summary(totals, found.adoption(), forecasts)}
 
 
 def _report(query: Query, measures: Sequence[str]) -> Report:

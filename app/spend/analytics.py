@@ -56,9 +56,8 @@ _in_range = (
     usage_rollups.c.org_id == ORG_ID,
     usage_rollups.c.day.between(bindparam("first"), bindparam("last")),
 )
-_TOTAL = select(*_sums_of(usage_rollups.c, MEASURES)).where(*_in_range)
 _BY_DAY = (
-    select(usage_rollups.c.day, cast(func.sum(usage_rollups.c.amount_nanousd), BigInteger).label("nanousd"))
+    select(usage_rollups.c.day, *_sums_of(usage_rollups.c, MEASURES))
     .where(*_in_range)
     .group_by(usage_rollups.c.day)
 )
@@ -150,11 +149,28 @@ class Analytics:
         values = {"first": report.first_day, "last": report.last_day, "skipped": offset, "most": limit}
         found = self._uow.execute(statement, values).all()
         # Where there is nothing to sum up, the sum of all is one row of nulls.
-        return self._named(report, [row for row in found if row.requests is not None])
+        return self._named(report, [row for row in found if row[-1] is not None])
 
-    def total(self, report: Report) -> dict[str, int]:
-        row = self._uow.execute(_TOTAL, {"first": report.first_day, "last": report.last_day}).one()
-        return {name: getattr(row, name) or 0 for name in MEASURES}
+    def days(self, first_day: int, last_day: int) -> list[Row]:
+        """All measures of each of these days that has any."""
+        return self._uow.execute(_BY_DAY, {"first": first_day, "last": last_day}).all()
+
+    def summary(self, report: Report) -> tuple[dict[str, int], list[Forecast]]:
+        """The totals of a report, and for each window of the calendar what it comes to at its end."""
+        now, zone = self._uow.now, self.zone()
+        windows = [(window, *present_window(window, now, zone)) for window in FORECAST]
+        first = min(day_of(starts_at, zone) for _, starts_at, _ in windows)
+        days = self.days(min(first, report.first_day), max(day_of(now, zone), report.last_day))
+        in_report = [row for row in days if report.first_day <= row.day <= report.last_day]
+        totals = {name: sum(getattr(row, name) for row in in_report) for name in MEASURES}
+        return totals, [self._forecast(*window, days) for window in windows]
+
+    def _forecast(self, window: str, starts_at: datetime, ends_at: datetime, days: Sequence[Row]) -> Forecast:
+        now, zone = self._uow.now, self.zone()
+        first, last = day_of(starts_at, zone), day_of(now, zone)
+        settled = sum(row.amount_nanousd for row in days if first <= row.day <= last)
+        forecast = forecast_nanousd(settled, starts_at, ends_at, now)
+        return Forecast(window, starts_at, ends_at, settled, forecast)
 
     def adoption(self) -> dict[str, int]:
         """Seats, and how many people used one today, in the last 7 days and in the last 30."""
@@ -171,20 +187,6 @@ class Analytics:
             "weekly": int(active.weekly or 0),
             "monthly": int(active.monthly),
         }
-
-    def forecasts(self) -> list[Forecast]:
-        """For each window of the calendar what the organization will have spent at its end."""
-        now, zone = self._uow.now, self.zone()
-        windows = [(window, *present_window(window, now, zone)) for window in FORECAST]
-        first = min(day_of(starts_at, zone) for _, starts_at, _ in windows)
-        spent = self._uow.execute(_BY_DAY, {"first": first, "last": day_of(now, zone)}).all()
-        found = []
-        for window, starts_at, ends_at in windows:
-            begun = day_of(starts_at, zone)
-            settled = sum(row.nanousd for row in spent if row.day >= begun)
-            forecast = forecast_nanousd(settled, starts_at, ends_at, now)
-            found.append(Forecast(window, starts_at, ends_at, settled, forecast))
-        return found
 
     def default_first_day(self) -> int:
         return self.today() - _DAYS_OF_A_MONTH

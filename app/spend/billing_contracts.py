@@ -74,9 +74,9 @@ class Contracts:
     def _drawn(self, contract: Row) -> Drawn:
         today = self._analytics.today()
         last = min(contract.ends_on, today)
-        used = self._used(contract.starts_on, last)
+        spent = self._analytics.days(contract.starts_on, last)
         begun = max(contract.starts_on, last - _PACE_DAYS + 1)
-        pace = self._used(begun, last)
+        used, pace = _sums(spent), _sums([row for row in spent if row.day >= begun])
         caps = (contract.cap_nanousd, contract.cap_tokens)
         days = [
             day
@@ -92,14 +92,15 @@ class Contracts:
             *(self._most(contract.starts_on, last, name) for name in ("user", "repository")),
         )
 
-    def _used(self, first: int, last: int) -> tuple[int, int]:
-        """Money and tokens of these days."""
-        total = self._analytics.total(Report(first, last, (), "cost_owner"))
-        return total["amount_nanousd"], sum(total[name] for name in _TOKENS)
-
     def _most(self, first: int, last: int, dimension: str) -> Sequence[Mapping[str, Any]]:
-        report = Report(first, last, (dimension,), "cost_owner")
+        report = Report(first, last, (dimension,), "cost_owner", ("amount_nanousd",))
         return self._analytics.rows(report, offset=0, limit=MOST)
+
+
+def _sums(days: Sequence[Row]) -> tuple[int, int]:
+    """Money and tokens of these days."""
+    tokens = sum(getattr(row, name) for row in days for name in _TOKENS)
+    return sum(row.amount_nanousd for row in days), tokens
 
 
 def exhaustion_day(cap: int, used: int, lately: int, days: int, today: int) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
 from app.core.tenancy import ORG_ID
-from app.spend.analytics import Analytics, Report
+from app.spend.analytics import Analytics
 from app.spend.check import Found, SpendCheck
 from app.spend.models import ledger_entries
 from app.spend.rollups import RollUps
@@ -187,13 +187,13 @@ def test_the_parts_of_a_summary_are_of_one_moment(
     spend(till, ada, "0.25")
     roll_up(till)
     spend(till, ada, "0.5")
-    total = Analytics.total
+    days = Analytics.days
 
-    def after_a_step(analytics: Analytics, report: Report) -> dict[str, int]:
+    def after_a_step(analytics: Analytics, first_day: int, last_day: int) -> list[Any]:
         roll_up(till)
-        return total(analytics, report)
+        return days(analytics, first_day, last_day)
 
-    monkeypatch.setattr(Analytics, "total", after_a_step)
+    monkeypatch.setattr(Analytics, "days", after_a_step)
     noon.advance(seconds=1)
     first, second = (json_of(till.api.get("/analytics/summary")) for _ in range(2))
     assert (first["data"][0]["cost_usd"], first["totals"]["cost_usd"]) == ("0.25", "0.25")
