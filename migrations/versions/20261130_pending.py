@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261130_pending"
-down_revision = "20261130_applications"
+down_revision = "20261130_covering_claims"
 branch_labels = None
 depends_on = None
 
