@@ -65,6 +65,7 @@ from app.spend.check import SpendCheck
 from app.spend.estimates import Estimator
 from app.spend.postgresql import PostgresqlPostings
 from app.spend.postings import Postings
+from app.spend.price_import import PriceImport
 from app.spend.prices import PriceBook
 from app.spend.reservations import Reservations
 from app.spend.rollups import RollUps
@@ -157,6 +158,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     # spend
     CounterReader: lambda s: CounterReader(s.uow),
     PriceBook: lambda s: PriceBook(s.uow),
+    PriceImport: lambda s: PriceImport(s.uow, s.get(PriceBook)),
     AuthorizationService: lambda s: AuthorizationService(
         s.uow,
         POSTINGS[s.uow.dialect](s.uow),

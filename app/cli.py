@@ -21,6 +21,7 @@ from app.cli_domains import domain
 from app.cli_families import adopt, release
 from app.cli_okta import okta
 from app.cli_output import as_json, show, show_rows
+from app.cli_prices import prices
 from app.cli_reconcile import reconcile
 from app.cli_scim import scim
 from app.cli_selftest import selftest
@@ -82,6 +83,7 @@ cli.add_command(selftest)
 cli.add_command(sso)
 cli.add_command(user)
 cli.add_command(spend)
+cli.add_command(prices)
 
 
 @cli.group()

@@ -1,4 +1,4 @@
-"""`usher spend`: proof that the counters and the ledger agree."""
+"""`usher spend`: proof that the counters, the ledger and the reports agree."""
 
 import sys
 
@@ -22,13 +22,15 @@ def spend() -> None:
 @org_option
 @as_json
 def verify(org: str, *, json_: bool) -> None:
-    """Hold every counter against the ledger and the open reservations."""
+    """Hold every counter and the sums of the reports against the ledger and the open reservations."""
     with session(write=False, org=org) as services:
         found = services.get(SpendCheck).verify()
         result = {
             "organization": edge_id(ORGANIZATION, services.uow.org_id),
             "ok": not found.differences,
             "counters": found.counters,
+            "entries": found.entries,
+            "entries_not_summed_up": found.entries_not_summed_up,
             "differences": list(found.differences),
         }
     show(result, json_=json_)

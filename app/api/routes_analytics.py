@@ -1,11 +1,14 @@
 """`/analytics`: usage, cost and a summary, by any combination of dimensions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, page_of
 from app.api.schemas.analytics import (
+    OF_COST,
+    OF_USAGE,
     AnalyticsQuery,
     AnalyticsSummary,
     CostReportList,
@@ -18,6 +21,7 @@ from app.api.tables import CSV
 from app.core.ids import FIRST_ID
 from app.spend.analytics import Analytics, Report
 from app.spend.rollups import RollUps
+from app.spend.usage_models import MEASURES
 from app.web.context import service
 
 analytics = Endpoints("Analytics")
@@ -33,7 +37,7 @@ analytics = Endpoints("Analytics")
 )
 def report_usage(query: Query) -> dict[str, Any]:
     """Report requests and tokens by the dimensions asked for."""
-    return _page("analytics/usage", query, _report(query))
+    return _page("analytics/usage", query, _report(query, OF_USAGE))
 
 
 @analytics.endpoint(
@@ -46,7 +50,7 @@ def report_usage(query: Query) -> dict[str, Any]:
 )
 def report_cost(query: Query) -> dict[str, Any]:
     """Report what was spent, and what caching saved, by the dimensions asked for."""
-    return _page("analytics/cost", query, _report(query))
+    return _page("analytics/cost", query, _report(query, OF_COST))
 
 
 @analytics.endpoint(
@@ -59,16 +63,18 @@ def report_cost(query: Query) -> dict[str, Any]:
 )
 def report_summary(query: Query) -> dict[str, Any]:
     """Report totals, adoption, what each window will come to, and all measures by dimension."""
-    report = _report(query)
+    report = _report(query, MEASURES)
+    page = _page("analytics/summary", query, report)
     found = service(Analytics)
-    shown = show_summary(found.total(report), found.adoption(), found.forecasts())
-    return {**_page("analytics/summary", query, report), **shown}
+    totals, forecasts = found.summary(report)
+    return {**page, **show_summary(totals, found.adoption(), forecasts)}
 
 
-def _report(query: Query) -> Report:
+def _report(query: Query, measures: Sequence[str]) -> Report:
     found = service(Analytics)
+    found.see_one_moment()
     today, default_first = found.today(), found.default_first_day()
-    return read_report(query, zone=found.zone(), today=today, default_first=default_first)
+    return read_report(query, measures, zone=found.zone(), today=today, default_first=default_first)
 
 
 def _page(name: str, query: Query, report: Report) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Reads what a request carries, strictly: one JSON object, known fields, known parameters."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 
 from app.api.edge_ids import PATH_IDS
+from app.api.loading import load
 from app.api.schemas.common import Nothing
 from app.core import strict_json
 from app.core.errors import BadRequestError, UnsupportedMediaTypeError
@@ -30,7 +30,7 @@ def body(schema: Schema | None) -> Any:
     value = strict_json.loads(data)
     if not isinstance(value, dict):
         raise BadRequestError("The body must be a JSON object.")
-    return _load(schema or _NOTHING, value)
+    return load(schema or _NOTHING, value)
 
 
 def query(schema: Schema | None) -> Any:
@@ -44,22 +44,4 @@ def query(schema: Schema | None) -> Any:
         if "\x00" in "".join((name, *texts)):
             raise BadRequestError("A query parameter holds NUL.")
         values[name] = texts if is_list else texts[0]
-    return _load(schema or _NOTHING, values)
-
-
-def _load(schema: Schema, values: dict[str, Any]) -> Any:
-    try:
-        return schema.load(values)
-    except ValidationError as error:
-        raise BadRequestError(" ".join(_sentences("", error.messages))) from error
-
-
-def _sentences(path: str, messages: Any) -> Iterator[str]:
-    """Each fault with the path of its field: `spend_limits[0].window: Must be one of …`."""
-    if isinstance(messages, dict):
-        for key, inner in messages.items():
-            step = f"[{key}]" if isinstance(key, int) else f".{str(key)[:80]}"
-            yield from _sentences(path if key == "_schema" else path + step, inner)
-    else:
-        for message in messages:
-            yield f"{path.removeprefix('.')}: {message}" if path else str(message)
+    return load(schema or _NOTHING, values)

@@ -6,7 +6,9 @@ from app.api import scopes
 from app.api.declarations import Endpoints
 from app.api.routes_pages import Query, filters_of, page_of
 from app.api.schemas.common import list_of
+from app.api.schemas.price_imports import NewPriceImport, PriceImported, show_import
 from app.api.schemas.prices import NewPrice, PriceQuery, PriceSchema, show_price
+from app.spend.price_import import PriceImport
 from app.spend.prices import PriceBook
 from app.web.context import service
 
@@ -46,6 +48,21 @@ def list_prices(query: Query) -> dict[str, Any]:
 def add_price(body: dict[str, Any]) -> dict[str, Any]:
     """Add a price from now or later on; what was spent before it keeps its own."""
     return show_price(service(PriceBook).add(body))
+
+
+@prices.endpoint(
+    "POST",
+    "/prices/import",
+    scope=scopes.ADMIN,
+    body=NewPriceImport(),
+    answer=PriceImported(),
+    refusals={"409": "a price begins at that moment already"},
+)
+def import_prices(body: dict[str, Any]) -> dict[str, Any]:
+    """Add what of these prices differs from the book, all or nothing; with `dry_run` only show it."""
+    importing, is_dry = service(PriceImport), body["dry_run"]
+    changes = importing.preview(body["prices"]) if is_dry else importing.apply(body["prices"])
+    return show_import(changes, dry_run=is_dry)
 
 
 @prices.endpoint("GET", "/prices/<price_id>", scope=scopes.ANALYTICS_READ, answer=PriceSchema())

@@ -80,6 +80,18 @@ class Connection:
             self._is_begun = True
             self._driver.autocommit = False
 
+    def begin_at_one_moment(self) -> None:
+        """Open a transaction that sees what was committed by now, and plan each statement by its values.
+
+        For reports: their parts add up, and how much they read depends on what is asked for. SQLite does
+        so anyway.
+        """
+        if not self._is_begun:
+            self.begin()
+            self.send("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
+            self.send("SET LOCAL plan_cache_mode = force_custom_plan", {})
+            self.send("SET LOCAL work_mem = '32MB'", {})
+
     def _begin_on_sqlite(self, *, write: bool) -> None:
         # A transaction that reads before it writes fails at once when another has written meanwhile,
         # whatever the busy timeout; so a writing one takes the write lock at its start.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, TableValuedAlias, Text, Uuid, bindparam, column
+from sqlalchemy import ColumnElement, Dialect, Table, TableValuedAlias, Text, Uuid, bindparam, column, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -120,6 +120,15 @@ def _each_id_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -
 def each_id(name: str) -> TableValuedAlias:
     """The ids in the parameter `name` as rows of one column, `value`: to insert or to join many at once."""
     return _EachId(bindparam(name, type_=IdList())).table_valued(column("value", Id), name=f"each_of_{name}")
+
+
+def each_row(table: Table, names: Sequence[str]) -> TableValuedAlias:
+    """The rows whose columns are the lists in the parameters `names`, to insert them in one statement.
+
+    Only for PostgreSQL: SQLite is within the process, and one statement for each row is faster there.
+    """
+    lists = (bindparam(name, type_=ARRAY(table.c[name].type)) for name in names)
+    return func.unnest(*lists).table_valued(*names).render_derived()
 
 
 def is_one_of_texts(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

@@ -151,6 +151,11 @@ class UnitOfWork:
         values = parameters or {}
         return self._open().execute(self._statements.prepare(statement, values, check_unscoped), values)
 
+    def see_one_moment(self) -> None:
+        """Let all that is read from here on be of one moment, unless this is a transaction that writes."""
+        if not self._write:
+            self._open().begin_at_one_moment()
+
     def add(self, event: Event) -> None:
         self._events.append(event)
 

@@ -4,12 +4,26 @@ Groups are counted in one of two ways: by `cost_owner` each amount has one group
 total; by `membership` it counts in every group that the person was in, so rows overlap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Join,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.core.connection import Row
 from app.core.sql import is_one_of
@@ -31,36 +45,35 @@ ATTRIBUTIONS = ("cost_owner", "membership")
 FORECAST = ("daily", "weekly", "monthly")
 _DAYS_OF_A_WEEK, _DAYS_OF_A_MONTH = 7, 30
 
-_sums = [cast(func.sum(usage_rollups.c[name]), BigInteger).label(name) for name in MEASURES]
+
+def _sums_of(
+    columns: ReadOnlyColumnCollection[str, Any], measures: Sequence[str]
+) -> list[ColumnElement[int]]:
+    return [cast(func.sum(columns[name]), BigInteger).label(name) for name in measures]
+
+
 _in_range = (
     usage_rollups.c.org_id == ORG_ID,
     usage_rollups.c.day.between(bindparam("first"), bindparam("last")),
 )
-_TOTAL = select(*_sums).where(*_in_range)
 _BY_DAY = (
-    select(usage_rollups.c.day, cast(func.sum(usage_rollups.c.amount_nanousd), BigInteger).label("nanousd"))
+    select(usage_rollups.c.day, *_sums_of(usage_rollups.c, MEASURES))
     .where(*_in_range)
     .group_by(usage_rollups.c.day)
 )
-_SOURCES = {
-    "cost_owner": usage_rollups.join(
+# What stands for a dimension in the sums; which groups, depends on how they are counted.
+_COLUMNS = {name: name for name in DIMENSIONS if name != "group"} | {"user": "principal_id"}
+_GROUPS_OF: Mapping[str, tuple[Table, ColumnElement[Any], ColumnElement[Any]]] = {
+    "cost_owner": (
         spend_group_sets,
-        and_(
-            spend_group_sets.c.org_id == usage_rollups.c.org_id,
-            spend_group_sets.c.id == usage_rollups.c.set_id,
-        ),
+        spend_group_sets.c.id,
+        spend_group_sets.c.owner_group_id.label("group_id"),
     ),
-    "membership": usage_rollups.outerjoin(
+    "membership": (
         spend_group_set_members,
-        and_(
-            spend_group_set_members.c.org_id == usage_rollups.c.org_id,
-            spend_group_set_members.c.set_id == usage_rollups.c.set_id,
-        ),
+        spend_group_set_members.c.set_id,
+        spend_group_set_members.c.group_id.label("group_id"),
     ),
-}
-_GROUP_OF = {
-    "cost_owner": spend_group_sets.c.owner_group_id,
-    "membership": spend_group_set_members.c.group_id,
 }
 _USERS = (
     select(principals.c.id, principals.c.user_id, users.c.user_name)
@@ -92,12 +105,13 @@ _ASSIGNED = select(func.count()).where(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Which days, both inclusive, and how their sums are divided."""
+    """Which days, both inclusive, how their sums are divided, and which sums are wanted."""
 
     first_day: int
     last_day: int
     group_by: Sequence[str]
     attribution: str
+    measures: Sequence[str] = MEASURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,10 @@ class Analytics:
         self._uow = uow
         self._organizations = organizations
 
+    def see_one_moment(self) -> None:
+        """Let all parts of an answer add up."""
+        self._uow.see_one_moment()
+
     def zone(self) -> str:
         return str(self._organizations.current().zone)
 
@@ -131,11 +149,28 @@ class Analytics:
         values = {"first": report.first_day, "last": report.last_day, "skipped": offset, "most": limit}
         found = self._uow.execute(statement, values).all()
         # Where there is nothing to sum up, the sum of all is one row of nulls.
-        return self._named(report, [row for row in found if row.requests is not None])
+        return self._named(report, [row for row in found if row[-1] is not None])
 
-    def total(self, report: Report) -> dict[str, int]:
-        row = self._uow.execute(_TOTAL, {"first": report.first_day, "last": report.last_day}).one()
-        return {name: getattr(row, name) or 0 for name in MEASURES}
+    def days(self, first_day: int, last_day: int) -> list[Row]:
+        """All measures of each of these days that has any."""
+        return self._uow.execute(_BY_DAY, {"first": first_day, "last": last_day}).all()
+
+    def summary(self, report: Report) -> tuple[dict[str, int], list[Forecast]]:
+        """The totals of a report, and for each window of the calendar what it comes to at its end."""
+        now, zone = self._uow.now, self.zone()
+        windows = [(window, *present_window(window, now, zone)) for window in FORECAST]
+        first = min(day_of(starts_at, zone) for _, starts_at, _ in windows)
+        days = self.days(min(first, report.first_day), max(day_of(now, zone), report.last_day))
+        in_report = [row for row in days if report.first_day <= row.day <= report.last_day]
+        totals = {name: sum(getattr(row, name) for row in in_report) for name in MEASURES}
+        return totals, [self._forecast(*window, days) for window in windows]
+
+    def _forecast(self, window: str, starts_at: datetime, ends_at: datetime, days: Sequence[Row]) -> Forecast:
+        now, zone = self._uow.now, self.zone()
+        first, last = day_of(starts_at, zone), day_of(now, zone)
+        settled = sum(row.amount_nanousd for row in days if first <= row.day <= last)
+        forecast = forecast_nanousd(settled, starts_at, ends_at, now)
+        return Forecast(window, starts_at, ends_at, settled, forecast)
 
     def adoption(self) -> dict[str, int]:
         """Seats, and how many people used one today, in the last 7 days and in the last 30."""
@@ -152,20 +187,6 @@ class Analytics:
             "weekly": int(active.weekly or 0),
             "monthly": int(active.monthly),
         }
-
-    def forecasts(self) -> list[Forecast]:
-        """For each window of the calendar what the organization will have spent at its end."""
-        now, zone = self._uow.now, self.zone()
-        windows = [(window, *present_window(window, now, zone)) for window in FORECAST]
-        first = min(day_of(starts_at, zone) for _, starts_at, _ in windows)
-        spent = self._uow.execute(_BY_DAY, {"first": first, "last": day_of(now, zone)}).all()
-        found = []
-        for window, starts_at, ends_at in windows:
-            begun = day_of(starts_at, zone)
-            settled = sum(row.nanousd for row in spent if row.day >= begun)
-            forecast = forecast_nanousd(settled, starts_at, ends_at, now)
-            found.append(Forecast(window, starts_at, ends_at, settled, forecast))
-        return found
 
     def default_first_day(self) -> int:
         return self.today() - _DAYS_OF_A_MONTH
@@ -194,22 +215,35 @@ class Analytics:
 
 
 def _statement(report: Report) -> Select[Any]:
-    source: Any = _SOURCES[report.attribution] if "group" in report.group_by else usage_rollups
-    keys = [_key(name, report.attribution) for name in DIMENSIONS if name in report.group_by]
-    order: list[ColumnElement[Any]] = [usage_rollups.c.day] if "day" in report.group_by else []
-    cost = next(column for column in _sums if column.name == "amount_nanousd")
-    return (
-        select(*keys, *_sums)
-        .select_from(source)
-        .where(*_in_range)
-        .group_by(*keys)
-        .order_by(*order, cost.desc(), *(key for key in keys))
-    )
+    names = [name for name in DIMENSIONS if name in report.group_by]
+    if "group" not in names:
+        return _summed(report, names, usage_rollups, usage_rollups.c).where(*_in_range)
+    groups_of, set_id, group_id = _GROUPS_OF[report.attribution]
+
+    def with_groups(summed: FromClause) -> Join:
+        is_of = and_(groups_of.c.org_id == ORG_ID, set_id == summed.c.set_id)
+        return summed.outerjoin(groups_of, is_of)
+
+    if "day" in names:
+        # In the order of the key, so that the first page reads only the first days.
+        return _summed(report, names, with_groups(usage_rollups), usage_rollups.c, group_id).where(*_in_range)
+    # First by the few sets of groups, so that not each sum is joined with its groups.
+    keys = [usage_rollups.c.set_id, *(usage_rollups.c[_COLUMNS[name]] for name in names if name != "group")]
+    sums = _sums_of(usage_rollups.c, sorted({*report.measures, "amount_nanousd"}))
+    by_set = select(*keys, *sums).where(*_in_range).group_by(*keys).subquery("by_set")
+    return _summed(report, names, with_groups(by_set), by_set.c, group_id)
 
 
-def _key(name: str, attribution: str) -> ColumnElement[Any]:
-    if name == "user":
-        return usage_rollups.c.principal_id
-    if name == "group":
-        return _GROUP_OF[attribution].label("group_id")
-    return usage_rollups.c[name]
+def _summed(
+    report: Report,
+    names: Sequence[str],
+    source: FromClause,
+    columns: ReadOnlyColumnCollection[str, Any],
+    group_id: ColumnElement[Any] | None = None,
+) -> Select[Any]:
+    """The sums by these dimensions: by day, and the dearest first."""
+    keys: list[Any] = [group_id if name == "group" else columns[_COLUMNS[name]] for name in names]
+    days = [columns.day] if "day" in names else []
+    cost = cast(func.sum(columns.amount_nanousd), BigInteger)
+    statement = select(*keys, *_sums_of(columns, report.measures)).select_from(source)
+    return statement.group_by(*keys).order_by(*days, cost.desc(), *keys)

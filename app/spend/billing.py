@@ -106,17 +106,17 @@ class Billing:
         self._periods.note()
         self._forecasts.give_notices()
         self._uow.execute(_LOOKED, {"moment": self._uow.now})
-        # What is recorded but not summed up yet belongs to the month that would be closed.
-        if self._rollups.has_work():
-            return False
+        # What was recorded until then belongs to the month; calls that keep coming do not hold it open.
+        complete_until = self._rollups.complete_until(progress)
         month = self._next(progress.closed_month)
-        if not self._is_over(month):
+        if complete_until < self._closes_at(month):
             return False
         self._close(month)
-        return self._is_over(month + 1)
+        return complete_until >= self._closes_at(month + 1)
 
     def all(self) -> list[Bill]:
         """Every month's bill, the latest first; the open ones are made up to this moment."""
+        self._uow.see_one_moment()
         progress = self._rollups.progress()
         stored = [
             Bill(row.month, row.seat_days, row.seats_nanousd, row.usage_nanousd, row.closed_at)
@@ -128,6 +128,7 @@ class Billing:
 
     def lines(self, month: int) -> list[tuple[Line, Row]]:
         """Each person's part of a month with their id and name, the dearest first."""
+        self._uow.see_one_moment()
         progress = self._rollups.progress()
         closed = progress and progress.closed_month
         if closed is not None and month <= closed:
@@ -158,9 +159,8 @@ class Billing:
         first: int | None = self._uow.execute(_FIRST).scalar_one()
         return min(founded, self.present(), *([] if first is None else [first]))
 
-    def _is_over(self, month: int) -> bool:
-        zone = self._organizations.current().zone
-        return start_of(first_day(month + 1), zone) + CLOSES_AFTER <= self._uow.now
+    def _closes_at(self, month: int) -> datetime:
+        return start_of(first_day(month + 1), self._organizations.current().zone) + CLOSES_AFTER
 
     def _made(self, month: int) -> list[Line]:
         organization = self._organizations.current()

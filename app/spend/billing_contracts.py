@@ -45,10 +45,12 @@ class Contracts:
         self._analytics = analytics
 
     def page(self, *, after: str, limit: int) -> list[Drawn]:
+        self._uow.see_one_moment()
         rows = self._uow.execute(_PAGE, {"after": after, "most": limit}).all()
         return [self._drawn(row) for row in rows]
 
     def get(self, contract_id: str) -> Drawn:
+        self._uow.see_one_moment()
         row = self._uow.execute(_BY_ID, {"id": contract_id}).first()
         if row is None:
             raise NotFoundError(
@@ -72,9 +74,9 @@ class Contracts:
     def _drawn(self, contract: Row) -> Drawn:
         today = self._analytics.today()
         last = min(contract.ends_on, today)
-        used = self._used(contract.starts_on, last)
+        spent = self._analytics.days(contract.starts_on, last)
         begun = max(contract.starts_on, last - _PACE_DAYS + 1)
-        pace = self._used(begun, last)
+        used, pace = _sums(spent), _sums([row for row in spent if row.day >= begun])
         caps = (contract.cap_nanousd, contract.cap_tokens)
         days = [
             day
@@ -90,14 +92,15 @@ class Contracts:
             *(self._most(contract.starts_on, last, name) for name in ("user", "repository")),
         )
 
-    def _used(self, first: int, last: int) -> tuple[int, int]:
-        """Money and tokens of these days."""
-        total = self._analytics.total(Report(first, last, (), "cost_owner"))
-        return total["amount_nanousd"], sum(total[name] for name in _TOKENS)
-
     def _most(self, first: int, last: int, dimension: str) -> Sequence[Mapping[str, Any]]:
-        report = Report(first, last, (dimension,), "cost_owner")
+        report = Report(first, last, (dimension,), "cost_owner", ("amount_nanousd",))
         return self._analytics.rows(report, offset=0, limit=MOST)
+
+
+def _sums(days: Sequence[Row]) -> tuple[int, int]:
+    """Money and tokens of these days."""
+    tokens = sum(getattr(row, name) for row in days for name in _TOKENS)
+    return sum(row.amount_nanousd for row in days), tokens
 
 
 def exhaustion_day(cap: int, used: int, lately: int, days: int, today: int) -> int | None:

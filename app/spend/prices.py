@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, insert, select
 
 from app.core.connection import Row
 from app.core.errors import BadRequestError, ConflictError, NotFoundError, UnprocessableError
+from app.core.sql import lock_for_transaction
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.spend.events import PriceAdded
@@ -26,6 +27,7 @@ _SAME = select(prices.c.id).where(
     prices.c.above_prompt_tokens == bindparam("above_prompt_tokens"),
 )
 _INSERT = insert(prices)
+_LOCK = select(lock_for_transaction(bindparam("name")))
 
 
 class UnknownPriceError(UnprocessableError):
@@ -56,12 +58,17 @@ class PriceBook:
         statement = _LIST.where(*(_FILTERS[name] for name in filters)).order_by(prices.c.id).limit(limit)
         return self._uow.execute(statement, {**filters, "after": after}).all()
 
+    def lock(self) -> None:
+        """Until the commit nobody else adds a price, so that what was looked up stays so."""
+        self._uow.execute(_LOCK, {"name": f"{self._uow.org_id} prices"})
+
     def add(self, values: Mapping[str, Any]) -> Row:
         """Add a row that begins now or later: what was spent before it keeps its price.
 
         `values` are the columns of a row; `starts_at` null is now.
         """
         uow = self._uow
+        self.lock()
         starts_at = values["starts_at"] or uow.now
         if starts_at < uow.now:
             raise BadRequestError(

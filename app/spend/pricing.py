@@ -63,13 +63,16 @@ def price_for(prices: Sequence[Price], prompt_tokens: int, moment: datetime) -> 
 
     A prompt above a tier's bound is priced as a whole by that tier.
     """
-    begun = [price for price in prices if price.starts_at <= moment]
-    if not begun:
-        return None
-    latest = max(price.starts_at for price in begun)
-    tiers = [price for price in begun if price.starts_at == latest]
+    tiers = tiers_at(prices, moment)
     reached = [price for price in tiers if prompt_tokens > price.above_prompt_tokens]
-    return max(reached, key=_bound) if reached else min(tiers, key=_bound)
+    return reached[-1] if reached else next(iter(tiers), None)
+
+
+def tiers_at(prices: Sequence[Price], moment: datetime) -> list[Price]:
+    """Of all rows of one model those that hold at that moment, by size; the latest ones to have begun."""
+    begun = [price for price in prices if price.starts_at <= moment]
+    latest = max((price.starts_at for price in begun), default=None)
+    return sorted((price for price in begun if price.starts_at == latest), key=_bound)
 
 
 def cost_nanousd(price: Price, usage: Usage, *, batch: bool) -> int:

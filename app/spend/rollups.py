@@ -1,8 +1,9 @@
 """Sums of the ledger by day, which reports read: kept by the worker, step by step.
 
 What is summed up is marked entry by entry in the same transaction, so a step that is killed is done anew
-and nothing is summed twice. An entry is looked for until `OVERLAP` after the last one that was found, so
-one whose transaction commits late is not missed. It must not know what is reported.
+and nothing is summed twice. An entry is looked for until `OVERLAP` after it was recorded, so one whose
+transaction commits late is not missed, and once an hour `LOOK_BACK` long, should one commit later still. It
+must not know what is reported.
 """
 
 import hashlib
@@ -11,17 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import Insert, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import Insert as Upsert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.connection import Row
-from app.core.sql import is_one_of, is_one_of_texts, lock_for_transaction
+from app.core.sql import each_row, is_one_of, is_one_of_texts, lock_for_transaction
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import memberships
 from app.directory.organizations import OrganizationService
 from app.governance.models import group_mappings
-from app.spend.models import ledger_entries
+from app.spend.ledger_backlog import pending
 from app.spend.pricing import Usage, cost_nanousd
 from app.spend.usage_calendar import day_of, month_of
 from app.spend.usage_models import (
@@ -30,17 +32,25 @@ from app.spend.usage_models import (
     spend_group_set_members,
     spend_group_sets,
     spend_progress,
-    usage_events,
     usage_rollups,
 )
 from app.spend.usage_people import Prices, read_prices
 
-STEP = 2_000
-# Far longer than any transaction that books.
+STEP = 5_000
+# Far longer than a transaction that books should take, and than clocks of servers differ.
 OVERLAP = timedelta(minutes=1)
+LOOK_BACK, HOUR = timedelta(hours=2), timedelta(hours=1)
 _BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _TOKENS = tuple(Usage.__dataclass_fields__)
 _KEYS = ("day", "month", "principal_id", "set_id", "surface", "model", "feature", "repository")
+
+
+def _adding(statement: Upsert) -> Upsert:
+    return statement.on_conflict_do_update(
+        index_elements=["org_id", *_KEYS],
+        set_={name: usage_rollups.c[name] + statement.excluded[name] for name in MEASURES},
+    )
+
 
 _LOCK = select(lock_for_transaction(bindparam("name")))
 _PROGRESS = select(spend_progress).where(spend_progress.c.org_id == ORG_ID)
@@ -48,32 +58,6 @@ _OPEN = upsert(spend_progress).values(rolled_up_to=None).on_conflict_do_nothing(
 _ADVANCE = (
     update(spend_progress).where(spend_progress.c.org_id == ORG_ID).values(rolled_up_to=bindparam("until"))
 )
-_pending = (
-    select(ledger_entries, usage_events.c.corrects_event_id)
-    .select_from(
-        ledger_entries.outerjoin(
-            ledger_attributions,
-            and_(
-                ledger_attributions.c.org_id == ledger_entries.c.org_id,
-                ledger_attributions.c.entry_id == ledger_entries.c.id,
-            ),
-        ).outerjoin(
-            usage_events,
-            and_(
-                usage_events.c.org_id == ledger_entries.c.org_id,
-                usage_events.c.reservation_id == ledger_entries.c.reservation_id,
-            ),
-        )
-    )
-    .where(
-        ledger_entries.c.org_id == ORG_ID,
-        ledger_entries.c.recorded_at >= bindparam("since"),
-        ledger_attributions.c.entry_id.is_(None),
-    )
-    .order_by(ledger_entries.c.recorded_at, ledger_entries.c.id)
-)
-_PENDING = _pending.limit(STEP)
-_FIRST_PENDING = _pending.with_only_columns(ledger_entries.c.recorded_at).limit(1)
 _MAPPED = (
     select(group_mappings.c.group_id)
     .where(group_mappings.c.org_id == ORG_ID)
@@ -88,10 +72,14 @@ _SETS = select(spend_group_sets.c.fingerprint, spend_group_sets.c.id).where(
 _INSERT_SET = insert(spend_group_sets)
 _INSERT_MEMBER = insert(spend_group_set_members)
 _ATTRIBUTE = insert(ledger_attributions)
-_add = upsert(usage_rollups)
-_ADD = _add.on_conflict_do_update(
-    index_elements=["org_id", *_KEYS],
-    set_={name: usage_rollups.c[name] + _add.excluded[name] for name in MEASURES},
+_ADD = _adding(upsert(usage_rollups))
+_MARKS, _SUMS = ("entry_id", "set_id"), (*_KEYS, *MEASURES)
+# The same for all rows at once, of which PostgreSQL takes the lists of their columns.
+_ATTRIBUTE_ALL = _ATTRIBUTE.from_select(
+    ["org_id", *_MARKS], select(ORG_ID, *each_row(ledger_attributions, _MARKS).c)
+)
+_ADD_ALL = _adding(
+    upsert(usage_rollups).from_select(["org_id", *_SUMS], select(ORG_ID, *each_row(usage_rollups, _SUMS).c))
 )
 
 
@@ -110,24 +98,35 @@ class RollUps:
         return self._uow.execute(_PROGRESS).one()
 
     def current_until(self) -> datetime:
-        """Everything that was recorded before this moment is in the sums."""
-        pending = self._uow.execute(_FIRST_PENDING, {"since": _since(self.progress())}).first()
-        return self._uow.now if pending is None else pending.recorded_at
+        """Everything that was recorded before this moment is in the sums, as this transaction sees them."""
+        first = pending(self._uow, _since(self.progress()), 1)
+        return first[0].recorded_at if first else self._uow.now
 
     def has_work(self) -> bool:
-        values = {"since": _since(self.progress())}
-        return self._uow.execute(_FIRST_PENDING, values).first() is not None
+        return bool(pending(self._uow, _since(self.progress()), 1))
+
+    def complete_until(self, progress: Row) -> datetime:
+        """Everything that was recorded before this moment is in the sums; asked by who holds the lock.
+
+        From then on only what follows is looked for.
+        """
+        now, looked_at = self._uow.now, progress.looked_at
+        since = _since(progress)
+        if looked_at is None or looked_at.replace(minute=0, second=0, microsecond=0) + HOUR <= now:
+            since = min(since, now - LOOK_BACK)
+        missed = pending(self._uow, since, 1)
+        return self._advance(missed[0].recorded_at if missed else now)
 
     def step(self) -> int:
         """Sum up the next entries, `STEP` at most; answers how many."""
         uow = self._uow
         progress = self.lock()
-        entries = uow.execute(_PENDING, {"since": _since(progress)}).all()
+        entries = pending(uow, _since(progress), STEP)
         if not entries:
             return 0
         set_ids = self._set_ids({entry.user_id for entry in entries})
-        rows = [{"entry_id": entry.id, "set_id": set_ids[entry.user_id]} for entry in entries]
-        uow.execute_many(_ATTRIBUTE, rows)
+        marks = [{"entry_id": entry.id, "set_id": set_ids[entry.user_id]} for entry in entries]
+        self._insert(_ATTRIBUTE, _ATTRIBUTE_ALL, marks)
         zone = self._organizations.current().zone
         prices = read_prices(uow, None)
         sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(MEASURES))
@@ -150,9 +149,21 @@ class RollUps:
             {**dict(zip(_KEYS, key, strict=True)), **dict(zip(MEASURES, values, strict=True))}
             for key, values in sorted(sums.items())
         ]
-        uow.execute_many(_ADD, added)
-        uow.execute(_ADVANCE, {"until": entries[-1].recorded_at})
+        self._insert(_ADD, _ADD_ALL, added)
+        self._advance(entries[-1].recorded_at if len(entries) == STEP else uow.now)
         return len(entries)
+
+    def _advance(self, until: datetime) -> datetime:
+        # What a clock that is ahead has recorded must not hide what the others record meanwhile.
+        until = min(until, self._uow.now)
+        self._uow.execute(_ADVANCE, {"until": until})
+        return until
+
+    def _insert(self, one: Insert, all_: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self._uow.dialect == "postgresql":
+            self._uow.execute(all_, {name: [row[name] for row in rows] for name in rows[0]})
+        else:
+            self._uow.execute_many(one, rows)
 
     def _set_ids(self, user_ids: Iterable[str]) -> dict[str, str]:
         """For each person the set of the groups that they are in now."""
@@ -203,7 +214,7 @@ def _fingerprint(owner: str | None, group_ids: Sequence[str]) -> str:
 
 def _measures(entry: Row, prices: Prices) -> list[int]:
     """In the order of `MEASURES`. A correction is no further request."""
-    requests = int(entry.corrects_event_id is None)
+    requests = int(not entry.is_correction)
     tokens = [getattr(entry, name) or 0 for name in _TOKENS]
     return [requests, entry.amount_nanousd, *tokens, _saved(entry, Usage(*tokens), prices)]
 

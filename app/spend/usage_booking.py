@@ -25,7 +25,7 @@ from app.spend.pricing import Usage
 from app.spend.usage_counters import Spent, UsageCounters
 from app.spend.usage_models import usage_events
 from app.spend.usage_people import Prices
-from app.spend.usage_requests import Correction, UsageEvent
+from app.spend.usage_requests import UNKNOWN_EVENT, UNKNOWN_PRICE, Correction, UsageEvent
 
 TOKENS = tuple(Usage.__dataclass_fields__)
 # What a correction takes over from the event that it corrects.
@@ -127,11 +127,10 @@ class UsageBooking:
 
     def book(
         self, bookings: Sequence[Booking], corrections: Sequence[Correction], prices: Prices
-    ) -> list[int | None]:
+    ) -> list[int | str]:
         """Book the events, then what corrects them or earlier ones.
 
-        Answers for each correction the difference that was booked, or null where nothing booked has the
-        id that it corrects.
+        Answers for each correction the difference that was booked, or why it was not.
         """
         if not bookings and not corrections:
             return []
@@ -152,7 +151,7 @@ class UsageBooking:
         return [
             self._correct(correction, booked[correction.corrects], prices)
             if correction.corrects in booked
-            else None
+            else UNKNOWN_EVENT
             for correction in corrections
         ]
 
@@ -173,8 +172,10 @@ class UsageBooking:
             for booking in bookings
         ]
 
-    def _correct(self, event: Correction, original: Row, prices: Prices) -> int:
+    def _correct(self, event: Correction, original: Row, prices: Prices) -> int | str:
         uow = self._uow
+        if prices.is_unknown(original.priced_as, event.cost, original.authorized_at):
+            return UNKNOWN_PRICE
         so_far = uow.execute(_SO_FAR, {"event_id": event.corrects}).one()
         cost = prices.cost(original.priced_as, event.cost, original.authorized_at, batch=original.batch)
         wanted = _tokens(event.cost.usage)

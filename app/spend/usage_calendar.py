@@ -1,10 +1,12 @@
 """Days and months of an organization's calendar as integers, and what a window comes to; pure."""
 
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from app.governance.windows import resets_at
 
+_MOMENT = timedelta(microseconds=1)
 # A forecast from less of a window than this is a guess.
 _ENOUGH_PERCENT = 10
 
@@ -34,7 +36,7 @@ def start_of(day: int, zone: str) -> datetime:
 
 def window_start(window: str, ends_at: datetime, zone: str) -> datetime:
     """When the daily, weekly or monthly window that ends then began."""
-    last = day_of(ends_at - timedelta(microseconds=1), zone)
+    last = day_of(ends_at - _MOMENT, zone)
     at = date.fromordinal(last)
     back = {"daily": 0, "weekly": at.weekday(), "monthly": at.day - 1}[window]
     return start_of(last - back, zone)
@@ -49,7 +51,7 @@ def present_window(window: str, now: datetime, zone: str) -> tuple[datetime, dat
 
 def forecast_nanousd(spent_nanousd: int, starts_at: datetime, ends_at: datetime, now: datetime) -> int | None:
     """What the window comes to if it goes on as so far; null before a tenth of it has passed."""
-    passed, whole = now - starts_at, ends_at - starts_at
+    passed, whole = (now - starts_at) // _MOMENT, (ends_at - starts_at) // _MOMENT
     if passed * 100 < whole * _ENOUGH_PERCENT:
         return None
-    return spent_nanousd if passed >= whole else round(spent_nanousd * (whole / passed))
+    return spent_nanousd if passed >= whole else round(Fraction(spent_nanousd * whole, passed))

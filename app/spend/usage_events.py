@@ -110,9 +110,8 @@ class UsageEvents:
                 results.append(judged)
         differences = self._booking.book(bookings, corrections, prices)
         corrected = {
-            correction.id: Result(correction.id, CREATED, booked_nanousd=difference)
+            correction.id: _corrected(correction.id, difference)
             for correction, difference in zip(corrections, differences, strict=True)
-            if difference is not None
         }
         return [
             corrected.get(result.id or "", result) if result.result == UNKNOWN_EVENT else result
@@ -171,4 +170,11 @@ class UsageEvents:
         self._uow.write(_KEEP, row)
 
 
+def _corrected(id_: str, difference: int | str) -> Result:
+    if isinstance(difference, int):
+        return Result(id_, CREATED, booked_nanousd=difference)
+    return Result(id_, difference, _NOT_PRICED if difference == UNKNOWN_PRICE else _NOT_BOOKED)
+
+
 _NOT_BOOKED = "No booked event has the id that this corrects; an event is corrected, never its correction."
+_NOT_PRICED = "The model of the event that this corrects had no price then. Report cost_usd."

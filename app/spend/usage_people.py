@@ -82,12 +82,19 @@ class Prices:
     def at(self, priced_as: str, prompt_tokens: int, moment: datetime) -> Price | None:
         return price_for(self.by_model.get(priced_as, ()), prompt_tokens, moment)
 
+    def is_unknown(self, priced_as: str, cost: Cost, moment: datetime) -> bool:
+        """Whether tokens are reported of a model that had no price then."""
+        usage = cost.usage
+        return usage is not None and self.at(priced_as, usage.prompt_tokens, moment) is None
+
     def cost(self, priced_as: str, cost: Cost, moment: datetime, *, batch: bool) -> int:
-        """What it costs; nothing where a model without a price has only tokens."""
+        """What it costs; its price is known, unless the cost itself is reported."""
         if cost.usage is None:
             return cost.nanousd or 0
         price = self.at(priced_as, cost.usage.prompt_tokens, moment)
-        return 0 if price is None else cost_nanousd(price, cost.usage, batch=batch)
+        if price is None:
+            raise LookupError(f"The model {priced_as!r} has no price at {moment}.")
+        return cost_nanousd(price, cost.usage, batch=batch)
 
 
 def read_prices(uow: UnitOfWork, fallback_model: str | None) -> Prices:

@@ -8,6 +8,7 @@ import pytest
 from app.core.clock import rfc3339
 from app.core.ids import edge_id
 from app.spend.rollups import RollUps
+from app.spend.usage_calendar import forecast_nanousd
 from tests.support.cast import in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
@@ -156,6 +157,14 @@ def test_the_summary_has_adoption_and_forecasts(desk: Desk) -> None:
     assert forecasts["weekly"] == ("10", "28")
     assert forecasts["monthly"][0] == "45"
     assert len(summary["data"]) == 3
+
+
+def test_a_forecast_of_much_money_is_exact() -> None:
+    begin, end = NOON, NOON + timedelta(days=30)
+    now = begin + timedelta(days=10)
+    assert forecast_nanousd(3_000_000_000_000_000_001, begin, end, now) == 9_000_000_000_000_000_003
+    assert forecast_nanousd(7, begin, end, end) == 7
+    assert forecast_nanousd(7, begin, end, begin + timedelta(days=2)) is None
 
 
 def test_days_are_those_of_the_organizations_zone(desk: Desk) -> None:

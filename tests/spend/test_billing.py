@@ -1,5 +1,6 @@
 """A month costs its seats by days and its usage; once closed it never changes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from flask import Flask
 
 from app.core.ids import edge_id
-from tests.support.cast import create_organization, json_of
+from app.spend.billing import Billing
+from tests.support.cast import create_organization, in_organization, json_of
 from tests.support.fakes import FakeClock
 from tests.support.till import Till
 
@@ -40,6 +42,11 @@ class Desk:
         for _ in range(2):
             self.till.organization.work()
             self.clock.advance(minutes=2)
+
+    def look(self) -> None:
+        with in_organization(self.till.organization.app, self.till.organization.id) as services:
+            services.get(Billing).look()
+            services.commit()
 
     def go_to(self, month: int, day: int) -> None:
         self.clock.fixed = datetime(2026, month, day, 12, tzinfo=UTC)
@@ -93,6 +100,59 @@ def test_a_closed_month_never_changes_and_late_usage_is_billed_in_the_open_one(d
     # By day it stays where it happened.
     days = json_of(desk.api.get("/analytics/cost?group_by[]=day"))["data"]
     assert {row["day"]: row["cost_usd"] for row in days}["2026-11-30"] == "7"
+    assert desk.till.organization.audit_actions().count("bill.closed") == 1
+
+
+def test_all_bills_are_the_ledger_whatever_comes_after_a_month_is_closed(desk: Desk) -> None:
+    (ada, _), (bob, _) = desk.till.hire(), desk.till.hire()
+    desk.use(ada, "4", "2026-11-01T10:00:00Z")
+    desk.go_to(12, 3)
+    closed = desk.bills()["2026-11"]
+    lines = json_of(desk.api.get("/billing/lines?month=2026-11"))
+    # Less than was billed, somebody else's late call, and the zone by which days are counted.
+    correction = {"id": "less", "corrects": "e1", "cost_usd": "1"}
+    assert json_of(desk.api.post("/usage_events", {"events": [correction]}))["created"] == 1
+    desk.use(bob, "0.5", "2026-11-30T23:59:59Z")
+    assert desk.api.patch("/organization", {"zone": "Asia/Tokyo"}).status_code == 200
+    desk.use(bob, "0.25", "2026-11-30T14:59:59Z")
+    assert desk.till.organization.scim.delete(f"/Users/{ada}").status_code == 204
+    desk.go_to(12, 20)
+    assert desk.bills()["2026-11"] == closed
+    assert json_of(desk.api.get("/billing/lines?month=2026-11")) == lines
+    assert desk.bills()["2026-12"]["usage_usd"] == "-2.25"
+    december = json_of(desk.api.get("/billing/lines?month=2026-12"))["data"]
+    assert {row["user_id"]: row["usage_usd"] for row in december} == {
+        edge_id("user", ada): "-3",
+        edge_id("user", bob): "0.75",
+    }
+    assert desk.till.differences() == []
+
+
+def test_a_month_is_closed_while_calls_keep_coming(desk: Desk) -> None:
+    ada, _ = desk.till.hire()
+    desk.use(ada, "4", "2026-11-01T10:00:00Z")
+    desk.clock.fixed = datetime(2026, 12, 1, 23, tzinfo=UTC)
+    # Recorded within the day after the month: not closed before that is summed up.
+    desk.use(ada, "1", "2026-11-30T11:00:00Z")
+    desk.clock.fixed = datetime(2026, 12, 3, 12, tzinfo=UTC)
+    desk.look()
+    assert "closed" not in [bill["state"] for bill in desk.bills().values()]
+    desk.till.organization.work()
+    desk.use(ada, "2", "2026-12-03T11:00:00Z")
+    desk.look()
+    assert desk.amounts("2026-11") == ("closed", "20", "5", "25")
+
+
+def test_workers_that_look_at_once_close_a_month_once(desk: Desk) -> None:
+    ada, _ = desk.till.hire()
+    desk.use(ada, "4", "2026-11-01T10:00:00Z")
+    desk.work()
+    desk.clock.fixed = datetime(2026, 12, 3, 12, tzinfo=UTC)
+    with ThreadPoolExecutor(4) as threads:
+        for turn in [threads.submit(desk.till.organization.work) for _ in range(4)]:
+            turn.result()
+    desk.work()
+    assert desk.amounts("2026-11") == ("closed", "20", "4", "24")
     assert desk.till.organization.audit_actions().count("bill.closed") == 1
 
 

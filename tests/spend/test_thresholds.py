@@ -1,5 +1,7 @@
 """50, 80 and 100 percent of a limit are told once for each window and level."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from sqlalchemy import select
 
 from app.audit.models import outbox_messages
@@ -77,3 +79,14 @@ def test_a_large_call_that_never_fitted_says_nothing_of_the_limit(till: Till) ->
     ada, _ = till.hire({"monthly": "1"})
     till.refused(402, "spend_limit_reached", ada, max_cost_usd="2")
     assert told(till) == []
+
+
+def test_calls_that_end_at_once_tell_each_level_once(till: Till) -> None:
+    ada, _ = till.hire({"monthly": "1"})
+    till.limit_everybody("1", mode="soft")
+    held = [till.allowed(ada, max_cost_usd="0.1") for _ in range(10)]
+    with ThreadPoolExecutor(10) as threads:
+        settled = [threads.submit(till.settle, one, cost_usd="0.1") for one in held]
+        assert {one.result().status_code for one in settled} == {200}
+    assert till.organization.audit_actions().count("spend_limit.threshold_reached") == 6
+    assert till.differences() == []

@@ -156,6 +156,18 @@ def test_a_correction_books_the_difference(till: Till, reporter: Reporter) -> No
     assert till.differences() == []
 
 
+def test_a_correction_by_tokens_of_a_model_without_a_price_books_nothing(
+    till: Till, reporter: Reporter
+) -> None:
+    ada, _ = till.hire({"monthly": "10"})
+    event = reporter.event("e1", ada, model="gpt-unheard-of", cost_usd="2")
+    by_tokens = {"id": "c1", "corrects": "e1", "usage": {"input_tokens": 10, "output_tokens": 10}}
+    assert reporter.results(event, by_tokens) == ["created", "unknown_price"]
+    assert settled(till, ada) == {"monthly": "2"}
+    assert reporter.results({"id": "c1", "corrects": "e1", "cost_usd": "3"}) == ["created"]
+    assert settled(till, ada) == {"monthly": "3"}
+
+
 def test_events_of_unknown_people_are_kept_and_booked_when_they_appear(
     till: Till, reporter: Reporter, clock: FakeClock
 ) -> None:

@@ -1,6 +1,6 @@
 """Usage and cost by any combination of dimensions, adoption, forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,11 @@ class Money(Schema):
     cache_saved_usd = Usd(required=True, attribute="cache_saved_nanousd")
 
 
+# What the columns of these rows are read from.
+OF_USAGE = tuple(Tokens().fields)
+OF_COST = ("requests", "amount_nanousd", "cache_saved_nanousd")
+
+
 class UsageRow(Dimensions, Tokens):
     type = fields.Constant("usage", required=True)
 
@@ -120,7 +125,9 @@ class AnalyticsSummary(Range):
     data = fields.List(fields.Nested(SummaryRow), required=True)
 
 
-def read_report(query: Mapping[str, Any], *, zone: str, today: int, default_first: int) -> Report:
+def read_report(
+    query: Mapping[str, Any], measures: Sequence[str], *, zone: str, today: int, default_first: int
+) -> Report:
     """The days of a query, by the organization's calendar; raises `BadRequestError`."""
     starting_at, ending_at = query["starting_at"], query["ending_at"]
     try:
@@ -132,7 +139,7 @@ def read_report(query: Mapping[str, Any], *, zone: str, today: int, default_firs
         raise BadRequestError("starting_at: Give a time before ending_at.")
     if last - first >= MAX_DAYS:
         raise BadRequestError(f"ending_at: Give at most {MAX_DAYS} days.")
-    return Report(first, last, query["group_by"], query["attribution"])
+    return Report(first, last, query["group_by"], query["attribution"], measures)
 
 
 def show_range(report: Report, zone: str, current_until: datetime) -> dict[str, Any]:

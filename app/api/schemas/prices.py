@@ -1,5 +1,6 @@
 """The price book: what tokens cost from when on, in US dollars for a million."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
@@ -25,7 +26,7 @@ def _rate(name: str) -> Usd:
     return Usd(required=True, attribute=f"{name}_nanousd", validate=_whole_picousd)
 
 
-class _Rates(Schema):
+class Rates(Schema):
     input_per_million_usd = _rate("input")
     output_per_million_usd = _rate("output")
     cache_read_per_million_usd = _rate("cache_read")
@@ -33,7 +34,7 @@ class _Rates(Schema):
     cache_write_1h_per_million_usd = _rate("cache_write_1h")
 
 
-class PriceSchema(Answer, _Rates):
+class PriceSchema(Answer, Rates):
     type = fields.Constant("price", required=True)
     id = EdgeId(edge_ids.PRICE, required=True)
     model = fields.String(required=True)
@@ -43,7 +44,7 @@ class PriceSchema(Answer, _Rates):
     created_at = Instant(required=True)
 
 
-class NewPrice(_Rates):
+class NewPrice(Rates):
     model = fields.String(required=True, validate=[validate.Length(max=MAX_TEXT_LENGTH), not_blank])
     starts_at = Instant(load_default=None, allow_none=True)
     above_prompt_tokens = fields.Integer(
@@ -65,5 +66,9 @@ class PriceQuery(PageQuery):
 
 
 def show_price(row: Row) -> dict[str, Any]:
-    rates = {f"{name}_nanousd": getattr(row, f"{name}_picousd") * _PER_PICOUSD for name in _RATES}
-    return {**columns(row), **rates}
+    return show_rates(columns(row))
+
+
+def show_rates(values: Mapping[str, Any]) -> dict[str, Any]:
+    rates = {f"{name}_nanousd": values[f"{name}_picousd"] * _PER_PICOUSD for name in _RATES}
+    return {**values, **rates}
