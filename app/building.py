@@ -162,7 +162,6 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     AuthorizationService: lambda s: AuthorizationService(
         s.uow,
         POSTINGS[s.uow.dialect](s.uow),
-        s.get(LimitService),
         s.get(PriceBook),
         Estimator(s.uow, s.get(CounterReader)),
     ),

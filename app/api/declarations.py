@@ -62,6 +62,16 @@ class Accepted:
     value: object
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer in its final form, for the one route where dumping it costs too much.
+
+    The endpoint's answer still describes it; a test holds both to each other.
+    """
+
+    value: Mapping[str, Any]
+
+
 @dataclass(slots=True)
 class Endpoints:
     """The routes of one resource, collected by decoration."""

@@ -1,9 +1,7 @@
 """`/authorizations`: may this person spend this now, and what did it cost?"""
 
-from typing import Any
-
 from app.api import scopes
-from app.api.declarations import Endpoints
+from app.api.declarations import Endpoints, Shown
 from app.api.schemas.authorizations import (
     AuthorizationSchema,
     GrantedAuthorization,
@@ -38,10 +36,10 @@ authorizations = Endpoints("Authorizations")
     status=201,
     refusals={"402": "A hard limit is reached; `scope`, `window` and `resets_at` name it."},
 )
-def authorize(body: Call) -> dict[str, Any]:
+def authorize(body: Call) -> Shown:
     """Hold the money for a call of a person, if every limit has room for it."""
     try:
-        return show_granted(service(AuthorizationService).authorize(body))
+        return Shown(show_granted(service(AuthorizationService).authorize(body)))
     except SpendLimitReachedError as refusal:
         refusal.members = refused_members(refusal.user_id, refusal.used, refusal.affordable)
         if is_used_up(refusal.moved):

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from app.api import routes_input
-from app.api.declarations import Accepted, Endpoint, Reply
+from app.api.declarations import Accepted, Endpoint, Reply, Shown
 from app.api.idempotency import Claim, IdempotencyStore, StoredAnswer, fingerprint
 from app.api.routes_authentication import Bearer, authenticate
 from app.api.schemas.common import MAX_LIMIT
@@ -76,6 +76,8 @@ def _answer(endpoint: Endpoint, arguments: dict[str, str]) -> Response:
     result = endpoint.view(**given)
     if isinstance(result, Response):
         return result
+    if isinstance(result, Shown):
+        return json_response(to_json(result.value), endpoint.status)
     if isinstance(result, Accepted):
         if endpoint.accepted is None:
             raise TypeError(f"{endpoint.name} does not declare what a 202 answers.")

@@ -35,6 +35,8 @@ def body(schema: Schema | None) -> Any:
 
 def query(schema: Schema | None) -> Any:
     """The query parameters as `schema` loads them; each may stand once, but for lists (`name[]`)."""
+    if schema is None and not request.query_string:
+        return {}
     values: dict[str, Any] = {}
     for name, texts in request.args.to_dict(flat=False).items():
         is_list = name.endswith("[]")

@@ -6,6 +6,7 @@ It must not know organizations; `unit_of_work` fences and stamps what comes here
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError
 
 from app.core.database import Database
@@ -126,6 +127,8 @@ class Connection:
         return list(row) if any(counted for *_, counted in writes) else []
 
     def commit(self) -> None:
+        if not self._is_begun:
+            return
         try:
             self._driver.commit()
         except self._dialect.loaded_dbapi.Error as error:
@@ -134,7 +137,8 @@ class Connection:
     def close(self) -> None:
         """Roll back what was not committed and give the connection back, also after a failure."""
         try:
-            self._driver.rollback()
+            if self._is_begun or self._driver.info.transaction_status != TransactionStatus.IDLE:
+                self._driver.rollback()
         except self._dialect.loaded_dbapi.Error as error:
             self._pooled.invalidate(error)
         else:

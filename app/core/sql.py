@@ -21,6 +21,13 @@ class json_object(FunctionElement[str]):  # noqa: N801 - reads as the SQL functi
     inherit_cache = True
 
 
+class json_array(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """One JSON list of values of any kind, by their places: `json_array(column, …)`."""
+
+    type = Text()
+    inherit_cache = True
+
+
 class json_list(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
     """All rows as the text of one JSON list: `json_list(json_object(…))`.
 
@@ -39,6 +46,16 @@ def _object_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str
 @compiles(json_object, "postgresql")
 def _object_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
     return f"json_build_object({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(json_array)
+def _array_on_sqlite(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **kwargs)})"
+
+
+@compiles(json_array, "postgresql")
+def _array_on_postgresql(element: Any, compiler: SQLCompiler, **kwargs: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **kwargs)})"
 
 
 @compiles(json_list)

@@ -42,7 +42,10 @@ def loads(body: bytes | str) -> Any:
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
     # The decoder joins surrogate pairs, so only text that can hide a bad character is searched.
-    _check(value, search_text=_ESCAPED_UNSTORABLE.search(text) is not None or "\x00" in text)
+    search_text = _ESCAPED_UNSTORABLE.search(text) is not None or "\x00" in text
+    # Who opens few brackets nests less deep.
+    if search_text or text.count("{") + text.count("[") >= MAX_DEPTH:
+        _check(value, search_text=search_text)
     return value
 
 

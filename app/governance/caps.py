@@ -84,12 +84,13 @@ def in_force(limits: Iterable[Limit], now: datetime) -> list[Limit]:
 
 
 def _personal(limits: Sequence[Limit], principal_id: str, window: str) -> Cap | None:
-    for source in SOURCES:
-        found = [limit for limit in limits if (limit.scope_type, limit.window) == (source, window)]
-        if found:
-            lowest = min(found, key=lambda limit: (limit.amount_nanousd or 0, limit.mode))
-            return None if lowest.amount_nanousd is None else _cap(lowest, "user", principal_id)
-    return None
+    here = [limit for limit in limits if limit.window == window]
+    if not here:
+        return None
+    source = min(SOURCES.index(limit.scope_type) for limit in here)
+    nearest = [limit for limit in here if limit.scope_type == SOURCES[source]]
+    lowest = min(nearest, key=lambda limit: (limit.amount_nanousd or 0, limit.mode))
+    return None if lowest.amount_nanousd is None else _cap(lowest, "user", principal_id)
 
 
 def _cap(limit: Limit, scope_type: str, scope_id: str) -> Cap:

@@ -9,14 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from app.core.clock import rfc3339
 from app.core.connection import Row
+from app.core.database import Id
 from app.core.errors import BadRequestError, NotFoundError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
-from app.directory.models import memberships, principals
+from app.directory.models import memberships, principals, users
 from app.directory.organizations import OrganizationService
 from app.directory.queries import DirectoryQueries
 from app.governance.caps import Cap, Limit, resolve_caps
@@ -69,24 +81,33 @@ _UPDATE = (
 _DELETE = delete(spend_limits).where(
     spend_limits.c.org_id == ORG_ID, spend_limits.c.id == bindparam("row_id")
 )
-_LIMIT_COLUMNS = [spend_limits.c[name] for name in Limit.__dataclass_fields__]
-_of_scope = select(*_LIMIT_COLUMNS).where(spend_limits.c.org_id == ORG_ID)
-# One part for each kind of scope, because a database finds each by the index and none by an OR of them.
-_IN_QUESTION = union_all(
-    _of_scope.where(
-        spend_limits.c.scope_type == "user", spend_limits.c.scope_id == bindparam("principal_id")
-    ),
-    _of_scope.where(spend_limits.c.scope_type == "role", spend_limits.c.scope_id == bindparam("role_id")),
-    _of_scope.where(
-        spend_limits.c.scope_type == "group",
-        spend_limits.c.scope_id.in_(
-            select(memberships.c.group_id).where(
-                memberships.c.org_id == ORG_ID, memberships.c.user_id == bindparam("user_id")
-            )
-        ),
-    ),
-    _of_scope.where(spend_limits.c.scope_type == "organization", spend_limits.c.scope_id == ORG_ID),
+_of_scope = select(*(spend_limits.c[name] for name in Limit.__dataclass_fields__)).where(
+    spend_limits.c.org_id == ORG_ID
 )
+
+
+def in_question(
+    principal_id: ColumnElement[Any], role_id: ColumnElement[Any], user_id: ColumnElement[Any]
+) -> CompoundSelect[Any]:
+    """The limits of a person themselves, of their role, their groups and their organization.
+
+    One part for each kind of scope, because a database finds each by the index and none by an OR of them.
+    """
+    of_groups = (
+        select(memberships.c.group_id)
+        .where(memberships.c.org_id == ORG_ID, memberships.c.user_id == user_id)
+        .correlate(spend_limits, users)
+    )
+    parts = (
+        and_(spend_limits.c.scope_type == "user", spend_limits.c.scope_id == principal_id),
+        and_(spend_limits.c.scope_type == "role", spend_limits.c.scope_id == role_id),
+        and_(spend_limits.c.scope_type == "group", spend_limits.c.scope_id.in_(of_groups)),
+        and_(spend_limits.c.scope_type == "organization", spend_limits.c.scope_id == ORG_ID),
+    )
+    return union_all(*(_of_scope.where(part).correlate(principals, users) for part in parts))
+
+
+_IN_QUESTION = in_question(*(bindparam(name, type_=Id) for name in ("principal_id", "role_id", "user_id")))
 
 
 class Scope(NamedTuple):

@@ -15,10 +15,8 @@ from app.core.errors import (
     PaymentRequiredError,
 )
 from app.core.unit_of_work import UnitOfWork
-from app.governance.caps import Cap
-from app.governance.limits import LimitService
 from app.governance.models import WINDOWS
-from app.governance.windows import resets_at, window_end
+from app.governance.windows import resets_at, window_ends
 from app.spend.estimates import Estimate, Estimator
 from app.spend.lookups import Spender, find_spender
 from app.spend.postings import DONE, REFUSED, Hold, Moved, Outcome, Postings, Wanted
@@ -55,13 +53,11 @@ class AuthorizationService:
         self,
         uow: UnitOfWork,
         postings: Postings,
-        limits: LimitService,
         book: PriceBook,
         estimator: Estimator,
     ) -> None:
         self._uow = uow
         self._postings = postings
-        self._limits = limits
         self._book = book
         self._estimator = estimator
 
@@ -70,21 +66,20 @@ class AuthorizationService:
         for _ in range(_LOOKS):
             spender = self._spender(call)
             priced_as, price = self._price(call, spender)
-            row = spender.row
-            caps = self._limits.caps(row.principal_id, row.role_id, row.user_id)
+            row, caps = spender.row, spender.caps
             estimate = self._estimator.estimate(call, price, caps)
             hold = Hold(
                 row.principal_id,
                 row.epoch,
                 estimate.amount_nanousd,
-                self._wanted(spender, caps),
+                self._wanted(spender),
                 self._columns(call, spender, estimate, priced_as),
             )
             outcome = self._postings.hold(hold)
             if outcome.verdict == REFUSED:
-                raise _refusal(call, price, hold, self._used(spender, caps, outcome), outcome.moved)
+                raise _refusal(call, price, hold, self._used(spender, outcome), outcome.moved)
             if outcome.verdict == DONE:
-                return Granted(self._made(hold), self._used(spender, caps, outcome))
+                return Granted(self._made(hold), self._used(spender, outcome))
         raise ConcurrentUpdateError("The person's rights keep changing at this moment; ask again.")
 
     def _spender(self, call: Call) -> Spender:
@@ -121,10 +116,10 @@ class AuthorizationService:
             )
         return price.model, price
 
-    def _wanted(self, spender: Spender, caps: Sequence[Cap]) -> list[Wanted]:
+    def _wanted(self, spender: Spender) -> list[Wanted]:
         """Every counter that the call moves, in the order in which they lock."""
-        row, now = spender.row, self._uow.now
-        by_key = {(cap.scope_type, cap.scope_id, cap.window): cap for cap in caps}
+        row, ends = spender.row, window_ends(self._uow.now, spender.row.zone)
+        by_key = {(cap.scope_type, cap.scope_id, cap.window): cap for cap in spender.caps}
         own = [("user", row.principal_id, window) for window in WINDOWS]
         groups = [key for key in by_key if key[0] == "group"]
         everybody = [("organization", self._uow.org_id, window) for window in WINDOWS]
@@ -136,8 +131,7 @@ class AuthorizationService:
             if must_open or key[0] == "user":
                 limit = None if cap is None else cap.amount_nanousd
                 is_hard = cap is not None and cap.mode == "hard"
-                ends_at = window_end(key[2], now, row.zone)
-                wanted.append(Wanted(*key, ends_at, limit, is_hard, must_open))
+                wanted.append(Wanted(*key, ends[key[2]], limit, is_hard, must_open))
         return wanted
 
     def _columns(self, call: Call, spender: Spender, estimate: Estimate, priced_as: str) -> dict[str, Any]:
@@ -167,11 +161,11 @@ class AuthorizationService:
             "ended_at": None,
         }
 
-    def _used(self, spender: Spender, caps: Sequence[Cap], outcome: Outcome) -> list[Used]:
+    def _used(self, spender: Spender, outcome: Outcome) -> list[Used]:
         """Every cap with its counter, in the order of the caps."""
         moved = {(row.scope_type, row.scope_id, row.window): row for row in outcome.moved}
         used = []
-        for cap in caps:
+        for cap in spender.caps:
             row = moved[cap.scope_type, cap.scope_id, cap.window]
             closes_at = row.ends_at or resets_at(cap.window, self._uow.now, spender.row.zone)
             used.append(Used(cap, row.settled_nanousd, row.reserved_nanousd, closes_at))

@@ -57,7 +57,7 @@ def test_authorizing_and_settling_are_few_statements_and_no_transaction(
     till.limit_everybody("1000")
     first = till.allowed(ada)
     asked = statements(lambda: till.ask(ada))
-    assert (len(asked), "spend_hold" in asked[-1], "BEGIN" in asked) == (4, True, False)
+    assert (len(asked), "spend_hold" in asked[-1], "BEGIN" in asked) == (3, True, False)
     settled = statements(lambda: till.settle(first, cost_usd="0.001"))
     assert (len(settled), "spend_end" in settled[-1], "BEGIN" in settled) == (3, True, False)
     second = till.allowed(ada)

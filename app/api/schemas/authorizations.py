@@ -9,6 +9,9 @@ from app.api import edge_ids
 from app.api.schemas.common import Answer
 from app.api.schemas.fields import EdgeId, Instant, TrueOrFalse, Usd
 from app.api.schemas.limits import LimitScope, show_scope, window_field
+from app.core.clock import rfc3339
+from app.core.ids import edge_id, is_uuid
+from app.core.money import format_usd
 from app.governance.models import MODES
 from app.governance.rights import SURFACES
 from app.spend.models import STATES
@@ -65,6 +68,10 @@ class NewAuthorization(Schema):
         metadata={"description": "false: nothing is sent yet, so that an expiry frees the money."},
     )
 
+    def load(self, data: Any, **options: Any) -> Any:
+        """What gateways send all day is read at once; everything else is marshmallow's to read or refuse."""
+        return _usual_call(data) or super().load(data, **options)
+
     @validates_schema
     def _is_bounded_once(self, data: dict[str, Any], **_: object) -> None:
         if ("estimate" in data) == ("max_cost_usd" in data):
@@ -86,6 +93,52 @@ class NewAuthorization(Schema):
             batch=data["batch"],
             dispatched=data["dispatched"],
         )
+
+
+_USUAL = frozenset(NewAuthorization().fields) - {"max_cost_usd"}
+_NAMED_BY_ID = {"id"}
+_TOKENS = frozenset(TokenEstimate().fields)
+
+
+def _usual_call(data: dict[str, Any]) -> Call | None:
+    """The call of a body that names a person by id and a size in tokens, or null if anything is odd."""
+    user, estimate = data.get("user"), data.get("estimate")
+    if not data.keys() <= _USUAL or type(user) is not dict or type(estimate) is not dict:
+        return None
+    if user.keys() != _NAMED_BY_ID or estimate.keys() != _TOKENS:
+        return None
+    prefix, _, user_id = str(user["id"]).partition("_")
+    texts = [data.get(name) for name in ("repository", "feature", "session_id")]
+    sizes = [estimate["input_tokens"], estimate["output_tokens"]]
+    flags = [data.get("batch", False), data.get("dispatched", True)]
+    is_usual = (
+        prefix == edge_ids.USER
+        and is_uuid(user_id)
+        and data.get("surface") in SURFACES
+        and all(text is None or _is_text(text) for text in texts)
+        and _is_text(data.get("model"))
+        and all(type(size) is int and 0 <= size <= MAX_TOKENS for size in sizes)
+        and all(flag is True or flag is False for flag in flags)
+    )
+    if not is_usual:
+        return None
+    return Call(
+        person=Person(user_id, None),
+        surface=data["surface"],
+        model=data["model"],
+        input_tokens=sizes[0],
+        output_tokens=sizes[1],
+        max_cost_nanousd=None,
+        repository=texts[0],
+        feature=texts[1],
+        session_id=texts[2],
+        batch=flags[0],
+        dispatched=flags[1],
+    )
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and 1 <= len(value) <= MAX_TEXT_LENGTH
 
 
 class UsageReport(Schema):
@@ -155,15 +208,37 @@ class GrantedAuthorization(AuthorizationSchema):
     limits = fields.List(fields.Nested(AuthorizationLimit), required=True)
 
 
-def show_granted(granted: Granted) -> dict[str, Any]:
-    user_id = granted.reservation["user_id"]
-    limits = [_show_used(user_id, used) for used in granted.used]
-    return {**granted.reservation, "limits": limits}
+def show_granted(granted: Granted) -> Mapping[str, Any]:
+    """What `GrantedAuthorization` describes, written out: every call of a gateway waits for it."""
+    made = granted.reservation
+    return {
+        "type": "authorization",
+        "id": edge_id(edge_ids.AUTHORIZATION, made["id"]),
+        "user_id": edge_id(edge_ids.USER, made["user_id"]),
+        "state": made["state"],
+        "revoked": made["revoked"],
+        "surface": made["surface"],
+        "model": made["model"],
+        "priced_as": made["priced_as"],
+        "batch": made["batch"],
+        "dispatched": made["dispatched"],
+        "repository": made["repository"],
+        "feature": made["feature"],
+        "session_id": made["session_id"],
+        "reserved_usd": format_usd(made["reserved_nanousd"]),
+        "max_overrun_usd": format_usd(made["max_overrun_nanousd"]),
+        "settled_usd": None,
+        "authorized_at": rfc3339(made["authorized_at"]),
+        "expires_at": rfc3339(made["expires_at"]),
+        "ended_at": None,
+        "decision": "allow",
+        "limits": [_show_used(made["user_id"], used) for used in granted.used],
+    }
 
 
 def refused_members(user_id: str, used: Used, affordable: int | None) -> Mapping[str, Any]:
     """What a refusal says to programs, in the words of the limits in an answer."""
-    shown = AuthorizationLimit().dump(_show_used(user_id, used))
+    shown = _show_used(user_id, used)
     members = {name: shown[name] for name in ("scope", "window", "resets_at", "amount_usd", "remaining_usd")}
     return members if affordable is None else {**members, "affordable_output_tokens": affordable}
 
@@ -176,10 +251,10 @@ def _show_used(user_id: str, used: Used) -> dict[str, Any]:
         "window": cap.window,
         "mode": cap.mode,
         "source": cap.source,
-        "amount_usd": cap.amount_nanousd,
-        "settled_usd": used.settled_nanousd,
-        "reserved_usd": used.reserved_nanousd,
-        "remaining_usd": used.remaining_nanousd,
+        "amount_usd": format_usd(cap.amount_nanousd),
+        "settled_usd": format_usd(used.settled_nanousd),
+        "reserved_usd": format_usd(used.reserved_nanousd),
+        "remaining_usd": format_usd(used.remaining_nanousd),
         "exceeded": used.is_exceeded,
-        "resets_at": used.resets_at,
+        "resets_at": None if used.resets_at is None else rfc3339(used.resets_at),
     }
