@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261130_hold_at_once"
-down_revision = "20261130_covering_claims"
+down_revision = "20261130_pending"
 branch_labels = None
 depends_on = None
 
