@@ -55,6 +55,19 @@ def add_price(body: dict[str, Any]) -> dict[str, Any]:
     "/prices/import",
     scope=scopes.ADMIN,
     body=NewPriceImport(),
+    example={
+        "prices": [
+            {
+                "model": "gpt-5",
+                "input_per_million_usd": "1.25",
+                "output_per_million_usd": "10",
+                "cache_read_per_million_usd": "0.125",
+                "cache_write_5m_per_million_usd": "1.25",
+                "cache_write_1h_per_million_usd": "1.25",
+            },
+        ],
+        "dry_run": True,
+    },
     answer=PriceImported(),
     refusals={"409": "a price begins at that moment already"},
 )

@@ -107,7 +107,9 @@ class SigningKeys:
             successor = row.active_at
 
     def sign(self, claims: Mapping[str, Any], *, type_: str = PLAIN) -> str:
-        row = next(row for row in self._rows() if row.active_at <= self._uow.now)
+        rows = self._rows()
+        # By a clock that is behind, a key that took over at once is none yet; it is published all the same.
+        row = next((row for row in rows if row.active_at <= self._uow.now), rows[-1])
         header = {"alg": ALGORITHM, "kid": row.id, "typ": type_}
         return jwt.encode(header, dict(claims), self._open(row), algorithms=[ALGORITHM])
 

@@ -1,5 +1,6 @@
 """The issuer's keys: published before they sign, kept while they may be checked, turned by time."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,13 +15,15 @@ from tests.support.cast import Organization, create_organization, in_organizatio
 from tests.support.databases import KINDS, migrated
 from tests.support.fakes import FakeClock
 
+_numbers = itertools.count(1)
+
 
 @pytest.fixture(params=KINDS)
 def alone(
     request: pytest.FixtureRequest, new_database: Callable[[str, str], Settings], clock: FakeClock
 ) -> Iterator[Organization]:
     """An organization on a server of its own: the keys are of all organizations."""
-    settings = migrated(new_database(request.param, f"keys_{request.param}"))
+    settings = migrated(new_database(request.param, f"keys_{next(_numbers)}"))
     app: Flask = create_app(settings, Environment(clock=clock))
     yield create_organization(app)
     app.extensions["usher"].database.dispose()
@@ -87,4 +90,14 @@ def test_keys_turn_by_time_and_no_token_fails_meanwhile(alone: Organization, clo
     rotate(alone, at_once=True)
     assert states(alone) == ["current"]
     assert not is_good(alone, leaked)
+    assert is_good(alone, sign(alone))
+
+
+def test_a_server_whose_clock_is_behind_signs_with_the_key_that_took_over(
+    alone: Organization, clock: FakeClock
+) -> None:
+    clock.advance(minutes=2)
+    register(alone)
+    rotate(alone, at_once=True)
+    clock.reset()
     assert is_good(alone, sign(alone))
