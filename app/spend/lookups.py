@@ -92,7 +92,8 @@ def find_spender(uow: UnitOfWork, person: Person, model: str) -> Spender | None:
         row = uow.execute(_BY_USER_NAME, {**values, "user_name": fold(person.user_name or "")}).first()
     if row is None:
         return None
-    found = [_price(*values) for values in json.loads(row.prices)]
+    # A price of the exact name that is still to come hides none that holds.
+    found = [price for values in json.loads(row.prices) if (price := _price(*values)).starts_at <= uow.now]
     exact = [price for price in found if price.model == model]
     caps = resolve_caps([_limit(*values) for values in json.loads(row.limits)], row.principal_id, uow.now)
     return Spender(row, names, exact or found, caps)

@@ -160,6 +160,21 @@ def test_what_a_role_does_not_include_is_refused(till: Till) -> None:
     till.allowed(ada, model="claude-haiku-4-5-20251001")
 
 
+def test_a_price_to_come_of_a_snapshot_hides_none_that_holds(till: Till, clock: FakeClock) -> None:
+    ada, _ = till.hire()
+    rates = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+    price = {
+        "model": "claude-haiku-4-5-20251001",
+        "starts_at": rfc3339(clock.now() + timedelta(days=1)),
+        **{f"{rate}_per_million_usd": "1000" for rate in rates},
+    }
+    assert till.organization.api.post("/prices", price).status_code == 201
+    now = till.allowed(ada, model="claude-haiku-4-5-20251001")
+    clock.advance(days=2)
+    later = till.allowed(ada, model="claude-haiku-4-5-20251001")
+    assert float(later["reserved_usd"]) > 10 * float(now["reserved_usd"])
+
+
 def test_without_a_seat_or_access_nothing_can_be_spent(till: Till) -> None:
     nobody = till.organization.scim.create_user()
     till.refused(403, "no_seat", nobody)
