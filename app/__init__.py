@@ -28,7 +28,7 @@ from app.sso import (
     routes_session,
     routes_sign_in,
 )
-from app.web import error_rendering, health, help_page, requests, transaction
+from app.web import error_rendering, health, help_page, pages, requests, transaction
 from app.wiring import Container, Environment
 
 # Each of these modules registers its routes on the blueprint of its part by being imported.
@@ -61,6 +61,7 @@ def create_app(settings: Settings, environment: Environment | None = None) -> Fl
     requests.install(app, container.environment.ids)
     # 3. The routes, part by part.
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(pages.blueprint)
     app.register_blueprint(help_page.blueprint)
     app.register_blueprint(scim.blueprint)
     app.register_blueprint(api_blueprint)

@@ -5,7 +5,6 @@ it may be kept for ever; the page is asked for again and answered 304.
 """
 
 import gzip
-import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from flask import Blueprint, Response, render_template, request, url_for
 from app.api.docs_page import Page
 from app.api.openapi import describe
 from app.api.routes import endpoints
-from app.core.errors import NotFoundError
 from app.core.urls import PublicUrls
 from app.web.context import service
+from app.web.pages import serve_style, style_digest
 
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _STYLE = Path(__file__).parent / "docs.css"
@@ -41,23 +40,12 @@ def show_docs() -> Response:
 
 @blueprint.get("/<digest>.css")
 def show_style(digest: str) -> Response:
-    style, name = _style()
-    if digest != name:
-        raise NotFoundError("There is no such style sheet; load /api/docs again.")
-    response = Response(style, content_type="text/css; charset=utf-8")
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return response
-
-
-@cache
-def _style() -> tuple[bytes, str]:
-    style = _STYLE.read_bytes()
-    return style, hashlib.sha256(style).hexdigest()[:16]
+    return serve_style(_STYLE, digest)
 
 
 @cache
 def _page(base_url: str) -> str:
-    style = url_for("docs.show_style", digest=_style()[1])
+    style = url_for("docs.show_style", digest=style_digest(_STYLE))
     return render_template("docs.html", page=Page(describe(endpoints()), base_url), style=style)
 
 

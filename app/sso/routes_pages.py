@@ -1,4 +1,4 @@
-"""Pages for people who sign in and out: a few words, a form, nothing loaded but our own script."""
+"""Pages for people who sign in and out: a few words, a form, nothing loaded but our own style and script."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,18 +6,15 @@ from flask import Response
 from markupsafe import Markup
 
 from app.sso.saml.bindings import PostForm
+from app.web.pages import document
 
-_PAGE = Markup(
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width"><title>{title}</title></head>'
-    "<body><main><h1>{title}</h1>{body}</main>{script}</body></html>"
-)
+_HEADING = Markup("<h1>{}</h1>")
 _FORM = Markup('<form method="post" action="{action}">{fields}<button>{button}</button></form>')
 _FIELD = Markup('<input type="hidden" name="{name}" value="{value}">')
 _SUBMIT = Markup('<script src="/sso/submit.js"></script>')
 # Sends the only form of the page that it stands on; without it the person presses the button.
 SUBMIT_SCRIPT = "document.forms[0].submit();\n"
-_POLICY_WITH_SCRIPT = "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
+_POLICY_WITH_SCRIPT = "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'"
 
 
 def page(title: str, *parts: str, script: Markup | str = "") -> Response:
@@ -25,7 +22,7 @@ def page(title: str, *parts: str, script: Markup | str = "") -> Response:
     body = Markup("").join(
         part if isinstance(part, Markup) else Markup("<p>{}</p>").format(part) for part in parts
     )
-    text = _PAGE.format(title=title, body=body, script=script)
+    text = document(title, _HEADING.format(title) + body, script=script)
     return Response(text, content_type="text/html; charset=utf-8")
 
 

@@ -11,13 +11,9 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from app.core.urls import HELP
+from app.web.pages import document
 
 SOURCE = Path(__file__).parents[2] / "okta/troubleshooting.md"
-_PAGE = Markup(
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width"><title>Troubleshooting</title></head>'
-    "<body><main>{body}</main></body></html>"
-)
 
 blueprint = Blueprint("help", __name__)
 
@@ -30,4 +26,4 @@ def show_help() -> Response:
 @cache
 def _rendered() -> Markup:
     body = MarkdownIt("commonmark").enable("table").render(SOURCE.read_text())
-    return _PAGE.format(body=Markup(body))  # noqa: S704 - a file of this repository
+    return document("Troubleshooting", Markup(body), kind="wide")  # noqa: S704 - a file of this repository

@@ -7,20 +7,19 @@ from markupsafe import Markup
 
 from app.core.errors import UsherError
 from app.core.urls import help_path
+from app.web.pages import document
 
-_PAGE = Markup(
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    "<body><h1>{title}</h1><p>{detail}</p><p>Reference: {reference}</p>{help}</body></html>"
-)
+_BODY = Markup("<h1>{title}</h1><p>{detail}</p><p>Reference: {reference}</p>{help}")
 _HELP = Markup('<p><a href="{path}">Help for administrators</a></p>')
 
 
 def render_html(error: UsherError, request_id: str) -> Response:
     topic = error.help_topic
-    page = _PAGE.format(
-        title=HTTPStatus(error.status).phrase,
+    title = HTTPStatus(error.status).phrase
+    body = _BODY.format(
+        title=title,
         detail=error.detail,
         reference=request_id,
         help="" if topic is None else _HELP.format(path=help_path(topic)),
     )
-    return Response(page, status=error.status, content_type="text/html; charset=utf-8")
+    return Response(document(title, body), status=error.status, content_type="text/html; charset=utf-8")

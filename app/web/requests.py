@@ -22,7 +22,7 @@ _SAFE_HEADERS = (
 # Of every answer that does not bring its own.
 _DEFAULTS = (
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'"),
 )
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")

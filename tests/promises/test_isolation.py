@@ -20,6 +20,7 @@ WITHOUT_OBJECTS = {
     "/api/v1/openapi.json",
     "/api/docs",
     "/api/docs/<digest>.css",
+    "/pages/<digest>.css",
     "/api/v1/organization",
     "/api/v1/seat_pool",
     "/scim/v2/ServiceProviderConfig",
