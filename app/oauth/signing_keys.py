@@ -7,7 +7,7 @@ one for all organizations.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,10 +96,11 @@ class SigningKeys:
         return [row.public_jwk for state, row in self._judged() if state != "expired"]
 
     def _judged(self) -> Iterator[tuple[str, Row]]:
-        now = self._uow.now
+        now, rows = self._uow.now, self._rows()
+        signer = _signer(rows, now) if rows else None
         successor: datetime | None = None
-        for row in self._rows():
-            if row.active_at > now:
+        for row in rows:
+            if row.active_at > now and row is not signer:
                 yield "next", row
                 continue
             is_over = successor is not None and successor + PUBLISHED_AFTER <= now
@@ -107,9 +108,7 @@ class SigningKeys:
             successor = row.active_at
 
     def sign(self, claims: Mapping[str, Any], *, type_: str = PLAIN) -> str:
-        rows = self._rows()
-        # By a clock that is behind, a key that took over at once is none yet; it is published all the same.
-        row = next((row for row in rows if row.active_at <= self._uow.now), rows[-1])
+        row = _signer(self._rows(), self._uow.now)
         header = {"alg": ALGORITHM, "kid": row.id, "typ": type_}
         return jwt.encode(header, dict(claims), self._open(row), algorithms=[ALGORITHM])
 
@@ -149,3 +148,11 @@ class SigningKeys:
             jwk = json.loads(self._sealer.open(sealed, bound_to=row.id))
             key = self._opened[row.id] = RSAKey.import_key(jwk)
         return key
+
+
+def _signer(rows: Sequence[Row], now: datetime) -> Row:
+    """Of all keys, the latest first, the one that signs; there is one.
+
+    By a clock that is behind, one that took over at once is not active yet; it is published all the same.
+    """
+    return next((row for row in rows if row.active_at <= now), rows[-1])

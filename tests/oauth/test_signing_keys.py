@@ -100,4 +100,5 @@ def test_a_server_whose_clock_is_behind_signs_with_the_key_that_took_over(
     register(alone)
     rotate(alone, at_once=True)
     clock.reset()
+    assert states(alone) == ["current"]
     assert is_good(alone, sign(alone))
