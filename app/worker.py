@@ -54,6 +54,12 @@ class Job(Generic[T]):
     organizations: Callable[[T], Sequence[str]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    has_more: bool
+    fault: Exception | None
+
+
 class Worker:
     def __init__(
         self,
@@ -129,17 +135,13 @@ class Worker:
         return has_more
 
     def _run_job(self, org_id: str, job: Job[Any]) -> bool:
-        """Run a step; one that fails has changed nothing, and must not stop what else is due."""
-        try:
-            with self._open(write=True) as services:
-                services.uow.enter(org_id)
-                has_more = bool(job.run(services.get(job.service)))
-                services.commit()
-        except Exception as error:  # noqa: BLE001 - the outermost handler of a job: one bad job must not stop the others
-            structlog.get_logger().error("worker.job_failed", job=job.name, org_id=org_id, exc_info=error)
+        done = self._attempt(org_id, lambda services: job.run(services.get(job.service)))
+        if done.fault is not None:
+            structlog.get_logger().error(
+                "worker.job_failed", job=job.name, org_id=org_id, exc_info=done.fault
+            )
             self._on_failed(job.name)
-            return False
-        return has_more
+        return done.has_more
 
     def _deliver_due(self, org_id: str) -> bool:
         with self._open(write=True) as services:
@@ -159,16 +161,26 @@ class Worker:
         return len(messages) == CLAIM
 
     def _deliver(self, org_id: str, message: Row) -> str | None:
-        """Run the message's handler in a transaction of its own; answers what went wrong, if anything."""
+        """Run the message's handler; answers what went wrong, if anything."""
+        # The kind is looked up inside: one that only a newer version knows is a fault of this message alone.
+        fault = self._attempt(
+            org_id, lambda services: self._deliveries[message.kind](services, message.payload)
+        ).fault
+        if fault is None:
+            return None
+        structlog.get_logger().warning("outbox.failed", kind=message.kind, exc_info=fault)
+        return f"{type(fault).__name__}: {fault}"
+
+    def _attempt(self, org_id: str, step: Callable[[Any], bool | None]) -> "_Done":
+        """One job's or message's step in a transaction of its own; one that fails has changed nothing."""
         try:
             with self._open(write=True) as services:
                 services.uow.enter(org_id)
-                self._deliveries[message.kind](services, message.payload)
+                has_more = bool(step(services))
                 services.commit()
-        except Exception as error:  # noqa: BLE001 - the outermost handler of a message: one bad message must not stop the others
-            structlog.get_logger().warning("outbox.failed", kind=message.kind, exc_info=error)
-            return f"{type(error).__name__}: {error}"
-        return None
+        except Exception as error:  # noqa: BLE001 - the outermost handler of a step: one that fails must not stop the others
+            return _Done(has_more=False, fault=error)
+        return _Done(has_more, None)
 
     def _open(self, *, write: bool) -> AbstractContextManager[Any]:
         return self._begin(write=write, caller=Caller(SYSTEM, "worker"))

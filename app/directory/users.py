@@ -233,11 +233,7 @@ class UserService:
             manager_name = managers.name_of(self._uow, manager_id)
         statement = _UPDATES[_ALL_COLUMNS if profile else _ACCESS_COLUMNS]
         values = {f"new_{name}": value for name, value in columns.items()}
-        self._uow.write(
-            statement,
-            {**values, "row_id": user.id, "row_version": user.version},
-            lost=_MOVED,
-        )
+        self._uow.write(statement, {**values, "row_id": user.id, "row_version": user.version}, lost=_MOVED)
         if active != user.active or blocked != user.principal_blocked:
             self._set_access(user, active=active, blocked=blocked, jit_signed_in_at=jit_signed_in_at)
         elif jit_signed_in_at != user.principal_jit_signed_in_at:

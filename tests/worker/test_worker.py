@@ -82,6 +82,18 @@ def test_messages_are_delivered_once_and_in_order(
     assert messages(acme) == []
 
 
+def test_a_message_of_an_unknown_kind_stops_no_other(
+    acme: Organization, worker: Worker, deliveries: Deliveries
+) -> None:
+    with in_organization(acme.app, acme.id) as services:
+        services.get(Outbox).put("of.a.newer.version", {})
+        services.commit()
+    put(acme, "known")
+    worker.round()
+    assert deliveries.delivered == ["known"]
+    assert messages(acme) == [("pending", 1)]
+
+
 def test_a_message_under_lease_is_left_alone_until_the_lease_ends(
     acme: Organization, worker: Worker, deliveries: Deliveries, clock: FakeClock
 ) -> None:
