@@ -16,7 +16,7 @@ from app.sso.disclosure import Disclosure, UnprovedTraces
 from app.sso.identities import IdentityService
 from app.sso.idp_certificates import IdpCertificates
 from app.sso.idp_settings import IdpSettingsReader, SettingsReader
-from app.sso.leftovers import Leftovers
+from app.sso.leftovers import SignInLeftovers
 from app.sso.login_requests import LoginRequests
 from app.sso.metadata_polls import MetadataPolls
 from app.sso.oidc_exchange import KeyRefreshes, OidcExchange
@@ -54,7 +54,7 @@ SIGN_IN: Mapping[type, "Callable[[Services], object]"] = {
     WaitingPlaces: lambda s: WaitingPlaces(s.get(WaitingList).positions),
     LoginRequests: lambda s: LoginRequests(s.uow, s.container.environment.randomness),
     LoginTraces: lambda s: LoginTraces(s.uow),
-    Leftovers: lambda s: Leftovers(s.uow),
+    SignInLeftovers: lambda s: SignInLeftovers(s.uow),
     IdpCertificates: lambda s: IdpCertificates(s.uow),
     SpKeys: lambda s: SpKeys(s.uow, s.container.sealer),
     ClientSecrets: lambda s: ClientSecrets(s.uow, s.container.sealer),

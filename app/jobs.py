@@ -21,7 +21,7 @@ from app.spend.usage_events import BATCH, UsageEvents
 from app.sso.domain_checks import DomainChecks
 from app.sso.enforcement_reminders import EnforcementReminders
 from app.sso.idp_certificates import IdpCertificates
-from app.sso.leftovers import Leftovers
+from app.sso.leftovers import SignInLeftovers
 from app.sso.metadata_polls import MetadataPolls
 from app.sso.sessions import SessionService
 from app.worker import Job
@@ -72,7 +72,7 @@ JOBS: tuple[Job[Any], ...] = (
     Job("domain.checks", DomainChecks, is_due=DomainChecks.has_due, run=DomainChecks.run_due),
     Job("idempotency.purge", IdempotencyStore, is_due=IdempotencyStore.has_old, run=IdempotencyStore.purge),
     Job("jit_seats.lapse", JitSeats, is_due=JitSeats.has_lapsed, run=JitSeats.release_lapsed),
-    Job("sso.purge", Leftovers, is_due=Leftovers.has_old, run=Leftovers.purge),
+    Job("sso.purge", SignInLeftovers, is_due=SignInLeftovers.has_old, run=SignInLeftovers.purge),
     Job("oauth.purge", OAuthLeftovers, is_due=OAuthLeftovers.has_old, run=OAuthLeftovers.purge),
     # The keys are of all organizations; whichever comes first turns them.
     Job("signing_keys.turn", SigningKeys, is_due=SigningKeys.is_due, run=SigningKeys.turn),

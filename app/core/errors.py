@@ -7,7 +7,10 @@ not know any protocol's body.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
+
+MAX_QUOTED_CHARACTERS = 300
 
 
 class UsherError(Exception):
@@ -102,3 +105,21 @@ class UnavailableError(UsherError):
     status = 503
     code = "unavailable"
     headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class TracedRefusalError(UsherError):
+    """A refusal that a trace explains to an administrator, and a constant public sentence to everybody.
+
+    `expected` and `received` are texts for the trace, cut to `MAX_QUOTED_CHARACTERS`; they hold foreign input
+    and personal data and never go to the browser. `hint` is what the administrator can do about it.
+    """
+
+    def __init__(
+        self, detail: str, reason: StrEnum, step: StrEnum, *, expected: str, received: str, hint: str
+    ) -> None:
+        super().__init__(detail, code=reason.value)
+        self.reason = reason
+        self.step = step
+        self.expected = expected[:MAX_QUOTED_CHARACTERS]
+        self.received = received[:MAX_QUOTED_CHARACTERS]
+        self.hint = hint

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.core.errors import UsherError
+from app.core.errors import TracedRefusalError, UsherError
 from app.sso.oidc.reasons import OidcRefusedError
-from app.sso.saml.reasons import MAX_QUOTED_CHARACTERS, RefusedError
+from app.sso.saml.reasons import RefusedError
 
 # The one sentence that a refused person reads; the reference number says the rest to who may know it.
 SENTENCE = "The sign-in was refused. Try again, or give the reference number below to your administrator."
@@ -106,21 +106,14 @@ _HINTS: Mapping[Reason, str] = {
 }
 
 
-class SignInRefusedError(UsherError):
+class SignInRefusedError(TracedRefusalError):
     """A genuine message does not sign its subject in; `expected` and `received` are for the trace only."""
 
     status = 403
 
     def __init__(self, reason: Reason, step: Step, *, expected: str = "", received: str = "") -> None:
-        super().__init__(SENTENCE, code=reason.value)
-        self.reason = reason
-        self.step = step
-        self.expected = expected[:MAX_QUOTED_CHARACTERS]
-        self.received = received[:MAX_QUOTED_CHARACTERS]
-
-    @property
-    def hint(self) -> str:
-        return _HINTS[self.reason]
+        hint = _HINTS[reason]
+        super().__init__(SENTENCE, reason, step, expected=expected, received=received, hint=hint)
 
 
 class SignInPageError(UsherError):

@@ -6,9 +6,7 @@ Only what the message itself says is judged here; requests, replays, domains and
 from collections.abc import Mapping
 from enum import StrEnum
 
-from app.core.errors import UsherError
-
-MAX_QUOTED_CHARACTERS = 300
+from app.core.errors import TracedRefusalError
 
 
 class Step(StrEnum):
@@ -123,25 +121,15 @@ _MALFORMED = frozenset(
 )
 
 
-class RefusedError(UsherError):
-    """A SAML message was refused; the only exception that leaves this package's judges.
+class RefusedError(TracedRefusalError):
+    """A SAML message was refused; the only exception that leaves this package's judges."""
 
-    `detail` is one constant public sentence. `expected` and `received` are texts for the trace, cut to
-    `MAX_QUOTED_CHARACTERS`; they hold foreign input and personal data and never go to the browser.
-    """
+    reason: ReasonCode
 
     def __init__(self, reason: ReasonCode, step: Step, *, expected: str = "", received: str = "") -> None:
-        super().__init__("The identity provider's message was refused.", code=reason.value)
+        sentence, hint = "The identity provider's message was refused.", HINTS.get(reason, _ATTACK_OR_BUG)
+        super().__init__(sentence, reason, step, expected=expected, received=received, hint=hint)
         self.status = 400 if reason.malformed else 403
-        self.reason = reason
-        self.step = step
-        self.expected = expected[:MAX_QUOTED_CHARACTERS]
-        self.received = received[:MAX_QUOTED_CHARACTERS]
-
-    @property
-    def hint(self) -> str:
-        """What the administrator can do about it."""
-        return HINTS.get(self.reason, _ATTACK_OR_BUG)
 
 
 _ATTACK_OR_BUG = (
