@@ -29,6 +29,8 @@ class Deliveries:
         self.failing: set[str] = set()
         self.dead: list[int] = []
         self.failed: list[str] = []
+        # What other tests have left in the outbox is delivered to nobody.
+        self.table: dict[str, Any] = {**dict.fromkeys(DELIVERIES, lambda *_: None), "greeting": self.deliver}
 
     def deliver(self, services: Services, payload: Mapping[str, Any]) -> None:
         if services.uow.org_id != self.org_id:
@@ -46,13 +48,10 @@ def deliveries(acme: Organization) -> Deliveries:
 @pytest.fixture
 def worker(acme: Organization, deliveries: Deliveries) -> Worker:
     container: Container = acme.container
-    # What other tests have left in the outbox is delivered to nobody.
-    others = dict.fromkeys(DELIVERIES, lambda *_: None)
-    table = {**others, "greeting": deliveries.deliver}
     return Worker(
         container.begin,
         JOBS,
-        table,
+        deliveries.table,
         container.heartbeat,
         on_dead=lambda: deliveries.dead.append(1),
         on_failed=deliveries.failed.append,
@@ -82,16 +81,21 @@ def test_messages_are_delivered_once_and_in_order(
     assert messages(acme) == []
 
 
-def test_a_message_of_an_unknown_kind_stops_no_other(
-    acme: Organization, worker: Worker, deliveries: Deliveries
+def test_a_message_of_an_unknown_kind_stops_no_other_and_waits_for_who_knows_it(
+    acme: Organization, worker: Worker, deliveries: Deliveries, clock: FakeClock
 ) -> None:
     with in_organization(acme.app, acme.id) as services:
-        services.get(Outbox).put("of.a.newer.version", {})
+        services.get(Outbox).put("of a newer version", {"name": "new"})
         services.commit()
     put(acme, "known")
-    worker.round()
+    worker.serve(acme.id)
     assert deliveries.delivered == ["known"]
     assert messages(acme) == [("pending", 1)]
+    deliveries.table["of a newer version"] = deliveries.deliver
+    clock.advance(seconds=RETRY_DELAYS[0].total_seconds() + 1)
+    worker.serve(acme.id)
+    assert deliveries.delivered == ["known", "new"]
+    assert messages(acme) == []
 
 
 def test_a_message_under_lease_is_left_alone_until_the_lease_ends(
