@@ -11,9 +11,6 @@ from app.sso import events as sso
 if TYPE_CHECKING:
     from app.wiring import Services
 
-# After these nobody may use applications.
-_ENDING_SEATS = ("seat.released", "seat.suspended")
-
 
 def end_tokens(services: "Services", event: sso.SessionsEnded) -> None:
     session_ids = [session_id for session_id, _ in event.sessions]
@@ -26,6 +23,5 @@ def tell_applications(services: "Services", event: directory.AccessEvent) -> Non
 
 
 def tell_applications_of_seatless(services: "Services", event: governance.EntitlementsChanged) -> None:
-    gone = [change.user_id for change in event.changes if change.action in _ENDING_SEATS]
-    if gone:
-        services.get(BackchannelLogout).announce_people(gone)
+    if event.seatless:
+        services.get(BackchannelLogout).announce_people(event.seatless)

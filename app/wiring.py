@@ -179,8 +179,6 @@ class Services:
 
 
 Handler = Callable[[Services, Any], None]
-# After these nobody can spend, so what runs can only come to its end.
-ENDING_SEATS = ("seat.released", "seat.suspended")
 
 
 def _set_up_governance(services: Services, _event: directory.OrganizationCreated) -> None:
@@ -221,9 +219,9 @@ def _close_reservations(services: Services, event: directory.AccessEvent) -> Non
 
 
 def _close_reservations_of_seatless(services: Services, event: governance.EntitlementsChanged) -> None:
-    gone = [change.user_id for change in event.changes if change.action in ENDING_SEATS]
-    if gone:
-        services.get(Reservations).close(gone)
+    # What runs can only come to its end.
+    if event.seatless:
+        services.get(Reservations).close(event.seatless)
 
 
 def _announce_deprovision(services: Services, event: directory.AccessEvent) -> None:

@@ -122,6 +122,9 @@ class PeopleHeld(Event):
             yield AuditEntry(self.action, "user", user_id, self.data)
 
 
+ENDING_SEATS = ("seat.released", "seat.suspended")
+
+
 @dataclass(frozen=True, slots=True)
 class EntitlementChange:
     """One person's outcome; `action` is `seat.assigned`, `seat.released`, … or `entitlement.changed`."""
@@ -144,6 +147,11 @@ class EntitlementsChanged(Event):
     changes: tuple[EntitlementChange, ...]
 
     action: ClassVar[str] = "entitlements.changed"
+
+    @property
+    def seatless(self) -> list[str]:
+        """Who of them has lost the use of a seat: nobody of these can spend or use applications."""
+        return [change.user_id for change in self.changes if change.action in ENDING_SEATS]
 
     def entries(self) -> Iterable[AuditEntry]:
         for change in self.changes:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import insert
 
+from app.core.clock import CLOCK_SKEW
 from app.core.tokens import Randomness, hash_token, new_token
 from app.core.unit_of_work import UnitOfWork
 from app.oauth.clients import Client, Clients
@@ -22,8 +23,6 @@ from app.oauth.visits import Visitor
 
 CODE = "authcode"
 CODE_LIFETIME = timedelta(seconds=60)
-# As single sign-on bears on every time bound.
-CLOCK_SKEW = timedelta(seconds=180)
 AUTHORIZE = "/oauth/authorize"
 # As far as single sign-on remembers a way back.
 MAX_WAY_BACK = 2_048

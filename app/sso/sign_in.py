@@ -7,14 +7,12 @@ request and its browser, spent, and turned into a person, a seat and a session, 
 from datetime import timedelta
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.clock import CLOCK_SKEW
 from app.core.connection import Row
 from app.core.database import UtcDateTime
 from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
-from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.directory.users import UserService
 from app.sso.addresses import EmailAddress, InvalidEmailError, parse_email
@@ -26,9 +24,9 @@ from app.sso.events import UserSignedIn
 from app.sso.identities import Found, IdentityService
 from app.sso.login_requests import LoginRequests, code_of
 from app.sso.models import connections
-from app.sso.models_sign_in import consumed_assertions
 from app.sso.ownership import DomainOwnership, Holder, Ownership
 from app.sso.refusals import Bounced, Reason, SignInRefusedError, Step
+from app.sso.replays import spend
 from app.sso.return_paths import safe_path
 from app.sso.sessions import NewSession, SessionService
 from app.sso.trusted_connections import TrustedConnection
@@ -47,7 +45,6 @@ _MODE = (
     .where(connections.c.org_id == ORG_ID, connections.c.id == bindparam("id"))
     .with_for_update(read=True)
 )
-_SPEND = upsert(consumed_assertions).on_conflict_do_nothing()
 
 
 class DomainRefusedError(SignInRefusedError):
@@ -170,13 +167,7 @@ class SignInService:
             raise SignInRefusedError(Reason.ASSERTION_REPLAYED, Step.REPLAY, received=asserted.replay_key)
 
     def _put_spent(self, connection: TrustedConnection, asserted: Asserted) -> bool:
-        values = {
-            "connection_id": connection.id,
-            "assertion_hash": hash_token(asserted.replay_key),
-            "consumed_at": self._uow.now,
-            "expires_at": asserted.replay_until,
-        }
-        return self._uow.execute(_SPEND, values).rowcount == 1
+        return spend(self._uow, connection.id, asserted.replay_key, asserted.replay_until)
 
     def _email(self, answer: Answer) -> EmailAddress:
         text = answer.asserted.email

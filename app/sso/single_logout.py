@@ -6,18 +6,17 @@ It must not know how messages travel; it makes them and acts on those that were 
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.clock import CLOCK_SKEW
 from app.core.connection import Row
 from app.core.tenancy import ORG_ID
-from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
-from app.sso.models_sign_in import consumed_assertions, identities, sessions
+from app.sso.models_sign_in import identities, sessions
 from app.sso.oidc.authorization import end_session_url
 from app.sso.oidc.logout_token import LogoutToken
 from app.sso.refusals import Reason, SignInRefusedError, Step
+from app.sso.replays import spend
 from app.sso.saml.authn_request import request_id
 from app.sso.saml.logout import LogoutRequest, LogoutResponse
 from app.sso.sessions import SessionService
@@ -51,7 +50,6 @@ _SUBJECT = (
     )
     .where(sessions.c.org_id == ORG_ID, sessions.c.id == bindparam("id"))
 )
-_SPEND = upsert(consumed_assertions).on_conflict_do_nothing()
 
 
 class SingleLogout:
@@ -129,13 +127,7 @@ class SingleLogout:
         )
 
     def _spend(self, connection: TrustedConnection, message_id: str, until: datetime) -> None:
-        values = {
-            "connection_id": connection.id,
-            "assertion_hash": hash_token(message_id),
-            "consumed_at": self._uow.now,
-            "expires_at": until,
-        }
-        if self._uow.execute(_SPEND, values).rowcount != 1:
+        if not spend(self._uow, connection.id, message_id, until):
             raise SignInRefusedError(Reason.LOGOUT_REPLAYED, Step.REPLAY, received=message_id)
 
     def _outgoing(self, connection: SamlConnection, destination: str, parameter: str, xml: bytes) -> Outgoing:

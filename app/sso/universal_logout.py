@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import and_, bindparam, or_, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core import strict_json
 from app.core.clock import CLOCK_SKEW
@@ -32,10 +31,10 @@ from app.core.errors import (
 from app.core.ids import is_uuid
 from app.core.tenancy import ORG_ID
 from app.core.text import fold
-from app.core.tokens import hash_token
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import users
-from app.sso.models_sign_in import consumed_assertions, identities
+from app.sso.models_sign_in import identities
+from app.sso.replays import spend
 from app.sso.sessions import SessionService
 from app.sso.trusted_connections import SamlConnection
 
@@ -44,7 +43,6 @@ MAX_TOKEN_LENGTH = 8_192
 # Okta's tokens last five minutes; a longer one could be kept and used later.
 MAX_LIFETIME = timedelta(minutes=15)
 
-_SPEND = upsert(consumed_assertions).on_conflict_do_nothing()
 # People here and subjects of this connection; more than one person under an address is nobody.
 _identity = identities.join(
     users, and_(users.c.org_id == identities.c.org_id, users.c.id == identities.c.user_id)
@@ -100,13 +98,7 @@ class UniversalLogout:
         token_id = claims.get("jti")
         if not isinstance(token_id, str) or not token_id:
             raise UnauthenticatedError("The token has no jti.")
-        values = {
-            "connection_id": connection.id,
-            "assertion_hash": hash_token(token_id),
-            "consumed_at": self._uow.now,
-            "expires_at": _moment(claims.get("exp")) + CLOCK_SKEW,
-        }
-        if self._uow.execute(_SPEND, values).rowcount != 1:
+        if not spend(self._uow, connection.id, token_id, _moment(claims.get("exp")) + CLOCK_SKEW):
             raise UnauthenticatedError("The token was used before.")
 
     def _user(self, connection: SamlConnection, subject: str) -> str:
