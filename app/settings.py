@@ -54,8 +54,8 @@ class Settings:
     base_url: str = _setting("http://127.0.0.1:8000", "The public root of every URL that Usher prints.")
     secret_key: str = _setting(
         "",
-        f"Seals the keys and secrets that are stored, and signs cursors; {MIN_SECRET_KEY_LENGTH} characters or "
-        "more. Without it nobody can read what it sealed, so keep it with the backups. In development it is "
+        f"Seals the keys and secrets that are stored, and signs cursors; {MIN_SECRET_KEY_LENGTH} characters "
+        "or more. Without it nobody can read what it sealed, so keep it with the backups. In development it is "
         f"made on the first start and kept in `{SECRET_KEY_FILE}`; production demands it.",
     )
     env: str = _setting("development", "`development` or `production`; production refuses unsafe values.")

@@ -20,7 +20,7 @@ FOOTNOTES = """\
   filter and page, the insert route for the others.
 - PATCH active switches 50 people off and the same 50 on again, and so on through everybody. With seat:
   members of a mapped group, so each change takes or gives back a seat, with its audit entries and, on
-  the way out, an outbox message. Nobody of them is signed in: sessions are looked for, and none is there to end.
+  the way out, an outbox message. Nobody of them is signed in: sessions are looked for, and none is there.
 - Add member: every request adds somebody new. Size 0 uses another empty group each time; the others go
   round 24 groups of the size, which grow by what the run adds and stay in the caches, so a cost ratio
   below 1 says no more than 1 does. The 600 people to be added are in the
