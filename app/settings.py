@@ -55,8 +55,8 @@ class Settings:
     secret_key: str = _setting(
         "",
         f"Seals the keys and secrets that are stored, and signs cursors; {MIN_SECRET_KEY_LENGTH} characters "
-        "or more. Without it nobody can read what it sealed, so keep it with the backups. In development it is "
-        f"made on the first start and kept in `{SECRET_KEY_FILE}`; production demands it.",
+        "or more. Without it nobody can read what it sealed, so keep it with the backups. In "
+        f"development it is made on the first start and kept in `{SECRET_KEY_FILE}`; production demands it.",
     )
     env: str = _setting("development", "`development` or `production`; production refuses unsafe values.")
     scim_per_second: int = _setting(50, "SCIM requests a second that one organization may make.")
