@@ -20,4 +20,5 @@ class SystemClock:
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T09:30:00.123456Z`: fixed width, so that text order is time order."""
     # isoformat pads years before 1000, which Entra's delta reads ask for; strftime does not.
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    # In UTC it ends with +00:00.
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"

@@ -5,6 +5,7 @@ It knows two dialects and nothing of tenants (`tenancy.py`) or of what is stored
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -50,7 +51,11 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC both ways; SQLite drops the zone, so it is put back here."""
+    """Aware UTC both ways; SQLite drops the zone, so it is put back here.
+
+    Connections of PostgreSQL answer in UTC by themselves, see `_prepare_postgresql`: what comes by the
+    hundred on each page is not looked at again.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -65,6 +70,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
 class FairLock:
@@ -157,6 +165,7 @@ def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) ->
     # planning it anew would cost as much again as running it.
     connection.prepared_max = PREPARED_MAX
     connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.execute("SET timezone = 'UTC'")
     connection.commit()
 
 

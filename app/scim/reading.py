@@ -7,7 +7,7 @@ from sqlalchemy import Select
 
 from app.core.connection import Result, Row
 from app.core.errors import NotFoundError, PreconditionFailedError
-from app.core.ids import is_uuid
+from app.core.ids import FIRST_ID, is_uuid
 from app.core.unit_of_work import UnitOfWork
 from app.core.urls import PublicUrls
 from app.directory.profile import Stored
@@ -65,7 +65,7 @@ class ResourceReader:
 
     def get(self, id_: str, projection: Projection) -> Answer:
         self.require_id(id_)
-        joined = projection.wants(self._related)
+        joined = self.joins(projection)
         statement = self.shelf.one_with_related if joined else self.shelf.one
         row = self._uow.execute(statement, {"id": id_, **self.values}).first()
         if row is None:
@@ -77,9 +77,8 @@ class ResourceReader:
         return [row.related for row in rows]
 
     def answer(self, stored: Stored | Row, projection: Projection, related: str | None) -> Answer:
-        """Shape what was read or just written."""
-        shown = related if projection.wants(self._related) else None
-        return render(stored, self.attributes(stored), self._base_url, projection, shown)
+        """Shape what was read or just written; `related` is what `related` gave, if it is to be shown."""
+        return render(stored, self.attributes(stored), self._base_url, projection, related)
 
     def attributes(self, stored: Stored | Row) -> str:
         """The resource's own attributes as they are shown."""
@@ -97,20 +96,28 @@ class ResourceReader:
     def execute(self, statement: Select[Any], values: Mapping[str, Any]) -> Result:
         return self._uow.execute(statement, values)
 
-    def page(self, selection: Selection, window: Window, projection: Projection) -> Sequence[Row]:
-        statement = selection.page(window, joined=projection.wants(self._related))
-        return self._uow.execute(statement, self.values).all()
+    def ids(self, selection: Selection, window: Window) -> Sequence[Row]:
+        """The ids of one page, with their `sort_key` where an order was asked for."""
+        return self._uow.execute(selection.within(window), self.values).all()
+
+    def ids_of_everybody(self, window: Window) -> Sequence[Row]:
+        after_id = FIRST_ID if window.after is None else window.after.id
+        values = {"after_id": after_id, "page_limit": window.limit, "page_offset": window.offset}
+        return self._uow.execute(self.shelf.everybody, values).all()
 
     def total(self, selection: Selection) -> int:
         return int(self._uow.execute(selection.count, self.values).scalar_one())
 
     def bodies(self, rows: Sequence[Row], projection: Projection) -> list[str]:
-        related: Sequence[str | None] = self.related(rows) if self.joins(projection) else [None] * len(rows)
+        joined = self.joins(projection)
+        related: Sequence[str | None] = self.related(rows) if joined else [None] * len(rows)
         return [self.answer(row, projection, text).body for row, text in zip(rows, related, strict=True)]
 
     def bodies_by_id(self, ids: Sequence[str], projection: Projection) -> dict[str, str]:
-        joined = projection.wants(self._related)
-        statement = self.shelf.some_with_related if joined else self.shelf.some
+        """The resources with these ids that are still there, ready to send."""
+        if not ids:
+            return {}
+        statement = self.shelf.some_with_related if self.joins(projection) else self.shelf.some
         rows = self._uow.execute(statement, {"ids": list(ids), **self.values}).all()
         return dict(zip((row.id for row in rows), self.bodies(rows, projection), strict=True))
 

@@ -1,6 +1,6 @@
 """Which resources of one type a query asks for and in which order, as statements.
 
-Pages are chosen by id first, see `Shelf.page`. Knows neither cursors' text nor what is shown.
+Only ids are chosen here. Knows neither cursors' text nor what is shown.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,3 @@ class Selection:
             ids = ids.where(tie if self.order is None else self.order.beyond(window.after.key, tie))
         ids = ids.limit(window.limit)
         return ids.offset(window.offset) if window.offset else ids
-
-    def page(self, window: Window, *, joined: bool) -> Select[Any]:
-        """The resources of one page, with their `sort_key` where an order was asked for."""
-        return self.shelf.page(self.within(window), self.order, joined=joined)

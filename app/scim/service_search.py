@@ -1,6 +1,6 @@
 """Lists of users, of groups, and of both at once (RFC 7644 sections 3.4.2 and 3.4.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, literal, select, union_all
@@ -45,8 +45,13 @@ class SearchService:
         return list_by_cursor(listing, query, self._cursors)
 
 
+def _in_order(rows: Sequence[Row], found: Mapping[str, str]) -> list[str]:
+    """What was deleted since its id was chosen is not there any more."""
+    return [found[row.id] for row in rows if row.id in found]
+
+
 class _OneType:
-    """The page is one statement: the ids are chosen inside it."""
+    """Three statements at most: the ids, the resources with these, the total."""
 
     def __init__(self, reader: ResourceReader, query: ListQuery, milestones: Milestones) -> None:
         self.name = reader.resource_type.name
@@ -58,11 +63,13 @@ class _OneType:
         self._known = milestones.of(reader.shelf) if self._is_everybody else None
 
     def rows(self, window: Window) -> Sequence[Row]:
+        if not self._is_everybody:
+            return self._reader.ids(self._selection, window)
         near = window if self._known is None else self._known.within(window)
-        return [] if near is None else self._reader.page(self._selection, near, self._projection)
+        return [] if near is None else self._reader.ids_of_everybody(near)
 
     def bodies(self, rows: Sequence[Row]) -> list[str]:
-        return self._reader.bodies(rows, self._projection)
+        return _in_order(rows, self._reader.bodies_by_id([row.id for row in rows], self._projection))
 
     def position(self, row: Row) -> Position:
         return Position(row.id, None if self._selection.order is None else row.sort_key)
@@ -121,10 +128,8 @@ class _AllTypes:
         found: dict[str, str] = {}
         for rank, (reader, projection) in enumerate(zip(self._readers, self._projections, strict=True)):
             ids = [row.id for row in rows if row.rank == rank]
-            if ids:
-                found.update(reader.bodies_by_id(ids, projection))
-        # What was deleted since its id was chosen is not there any more.
-        return [found[row.id] for row in rows if row.id in found]
+            found.update(reader.bodies_by_id(ids, projection))
+        return _in_order(rows, found)
 
     def position(self, row: Row) -> Position:
         return Position(row.id, None if self._order is None else row.sort_key, row.rank)

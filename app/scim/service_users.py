@@ -12,12 +12,12 @@ from app.scim.protocol.patch import apply, parse_operations
 from app.scim.protocol.projection import Projection
 from app.scim.reading import ResourceReader
 from app.scim.rendering import Answer, render, with_manager
-from app.scim.seat import ROLE_NAME, Seat, with_seat
+from app.scim.seat import SHOWN_SEAT, Seat, with_seat
 from app.scim.shelves import INDIRECT_GROUPS, RELATED_TO_USER
 from app.scim.trace import RequestTrace
 
 # All that a change and the answer to it need, in one statement.
-_LOADED = LOCKED_USER.add_columns(*RELATED_TO_USER, ROLE_NAME)
+_LOADED = LOCKED_USER.add_columns(*RELATED_TO_USER, *SHOWN_SEAT)
 
 
 class UserReader(ResourceReader):

@@ -1,30 +1,19 @@
 """How one table of resources is read, whatever stands in it.
 
-A page costs two statements at most, however many resources: what is related (a user's groups, a
-group's members) is joined as ready JSON text by the same statement, and only when it will be shown.
+A page is the ids of its resources, and then these: so only the choice is another statement for each filter,
+and what is related (a user's groups, a group's members) is looked up for the page alone, as ready JSON text
+and only when it will be shown.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    FromClause,
-    Label,
-    Select,
-    Subquery,
-    Table,
-    bindparam,
-    func,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, FromClause, Label, Select, Table, bindparam, func, select
 
 from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.scim.protocol.filter_sql import Bindings, Kind
-from app.scim.protocol.sort_sql import Order
 
 _COLUMNS = ("id", "attributes", "version", "created_at", "last_modified_at")
 
@@ -39,7 +28,7 @@ class Pages(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf:
-    """Statements over one table; `related` are the columns of what is joined at read.
+    """Statements over one table.
 
     `equal` lists those with one text (`:equal`) in a column of their own, by attribute path: what nearly
     all connectors look for, and a constant is prepared only once.
@@ -48,14 +37,13 @@ class Shelf:
     noun: str
     bindings: Bindings
     table: Table
-    source: FromClause
-    columns: tuple[ColumnElement[Any], ...]
-    related: tuple[Label[Any], ...]
     one: Select[Any]
     one_with_related: Select[Any]
     some: Select[Any]
     some_with_related: Select[Any]
     ids: Select[Any]
+    # A page of all ids, behind `after_id`.
+    everybody: Select[Any]
     count: Select[Any]
     equal: Mapping[str, Pages]
 
@@ -70,7 +58,9 @@ class Shelf:
         own: Sequence[ColumnElement[Any]] = (),
         source: FromClause | None = None,
     ) -> "Shelf":
-        """`own` are columns of this kind of resource alone, `source` is the table with what holds them."""
+        """`related` are the columns of what is joined at read, `own` those of this kind of resource alone;
+        `source` is the table with what holds these.
+        """
         source = table if source is None else source
         living = (table.c.org_id == ORG_ID, table.c.deleted_at.is_(None))
         columns = (*(table.c[name] for name in _COLUMNS), *own)
@@ -83,14 +73,12 @@ class Shelf:
             noun=noun,
             bindings=bindings,
             table=table,
-            source=source,
-            columns=columns,
-            related=related,
             one=one,
             one_with_related=one.add_columns(*related),
             some=some,
             some_with_related=some.add_columns(*related),
             ids=ids,
+            everybody=_cut(ids.where(table.c.id > bindparam("after_id"))),
             count=count,
             equal={
                 path: _equal(resources, count, column.expression, table, related)
@@ -98,27 +86,6 @@ class Shelf:
                 if column.kind is Kind.TEXT and isinstance(column.expression, Column)
             },
         )
-
-    def page(self, ids: Select[Any], order: Order | None, *, joined: bool) -> Select[Any]:
-        """The resources with these ids, in the order that the ids were chosen in.
-
-        The ids are chosen first, so what is related is looked up for the page alone and not for
-        every row that OFFSET passes over.
-        """
-        table = self.table
-        chosen = ids.subquery("chosen")
-        page = _joined(table, self.source, self.columns, chosen)
-        if order is not None:
-            page = page.add_columns(chosen.c.sort_key).order_by(order.by(chosen.c.sort_key))
-        page = page.order_by(table.c.id)
-        return page.add_columns(*self.related) if joined else page
-
-
-def _joined(
-    table: Table, source: FromClause, columns: Sequence[ColumnElement[Any]], chosen: Subquery
-) -> Select[Any]:
-    page = select(*columns).select_from(source.join(chosen, chosen.c.id == table.c.id))
-    return page.where(table.c.org_id == ORG_ID)
 
 
 def _cut(statement: Select[Any]) -> Select[Any]:

@@ -188,7 +188,7 @@ def test_a_seat_costs_no_statement(acme: Organization, statements: Count) -> Non
 
     assert read(person) == read(other) == 2
     assert change(person) == change(other)
-    assert statements(lambda: acme.scim.get("/Users?count=1&startIndex=1")) == 3
+    assert statements(lambda: acme.scim.get("/Users?count=1&startIndex=1")) == 4
 
 
 def test_another_organizations_role_is_not_joined(acme: Organization, globex: Organization) -> None:
