@@ -1,0 +1,30 @@
+"""A connection to PostgreSQL does not keep to plans that it made while tables were small."""
+
+from collections.abc import Callable
+
+import pytest
+
+from app.core.connection import FIRST_REPLANNED, REPLANNED_EVERY, Connection
+from app.core.database import Database
+from app.settings import Settings
+
+
+def test_a_connection_plans_anew_after_twice_as_many_uses_and_then_after_each_thousand(
+    migrated_database: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(migrated_database("postgresql").database_url)
+    anew: list[bool] = []
+    plan_anew = Connection.plan_anew
+
+    def note(self: Connection) -> None:
+        plan_anew(self)
+        anew[-1] = True
+
+    monkeypatch.setattr(Connection, "plan_anew", note)
+    for _ in range(3 * REPLANNED_EVERY):
+        anew.append(False)
+        Connection(database, write=False).close()
+    database.dispose()
+    doubled = [FIRST_REPLANNED * 2**times for times in range(6)]
+    seen = [use for use, was_anew in enumerate(anew, 1) if was_anew]
+    assert seen == [*doubled, *(REPLANNED_EVERY * times for times in (1, 2, 3))]
