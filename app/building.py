@@ -62,6 +62,7 @@ from app.spend.billing import Billing
 from app.spend.billing_contracts import Contracts
 from app.spend.billing_seats import SeatPeriods
 from app.spend.check import SpendCheck
+from app.spend.endings import Endings
 from app.spend.estimates import Estimator
 from app.spend.postgresql import PostgresqlPostings
 from app.spend.postings import Postings
@@ -171,7 +172,7 @@ BUILDERS: Mapping[type, "Callable[[Services], object]"] = {
     SpendCheck: lambda s: SpendCheck(s.uow),
     UsageBooking: lambda s: UsageBooking(
         s.uow,
-        POSTINGS[s.uow.dialect](s.uow),
+        Endings(s.uow),
         s.get(LimitService),
         s.get(OrganizationService),
         s.get(Outbox),

@@ -3,13 +3,16 @@
 Each is one short transaction that locks the principal first, then the person's counters, then the pools
 of groups by id and the organization's counters last, because everybody's calls meet there. PostgreSQL does
 it in one function, so that nobody waits for a client while those are held (`postgresql.py`); SQLite does
-the same steps one after the other (`sqlite.py`). It must not know prices or how limits come about.
+the same steps one after the other (`sqlite.py`), and ends as reported usage does (`endings.py`). It must
+not know prices or how limits come about.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from app.core.connection import Row
 
 DONE, REFUSED = "done", "refused"
 # The person was changed after they were read; somebody else ended the reservation first; a threshold is
@@ -52,6 +55,21 @@ class Moved:
     reserved_nanousd: int
     limit_nanousd: int | None
     noticed_percent: int
+
+    @classmethod
+    def of(cls, place: int, counter: Row) -> Self:
+        """A counter's row as it is."""
+        return cls(
+            place,
+            counter.scope_type,
+            counter.scope_id,
+            counter.window,
+            counter.ends_at,
+            counter.settled_nanousd,
+            counter.reserved_nanousd,
+            counter.limit_nanousd,
+            counter.noticed_percent,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,30 +3,17 @@
 The transaction holds the database's one write lock from its start, so nothing can change between them.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import bindparam, insert, select, update
 
 from app.core.connection import Row
-from app.core.sql import is_one_of
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals
-from app.spend.models import ledger_entries, reservations, spend_counters
-from app.spend.postings import (
-    DONE,
-    ENDED,
-    NOTICE,
-    REFUSED,
-    STALE,
-    End,
-    Hold,
-    Moved,
-    Outcome,
-    Wanted,
-    level_reached,
-)
+from app.spend.endings import Endings
+from app.spend.models import reservations, spend_counters
+from app.spend.postings import DONE, REFUSED, STALE, End, Hold, Moved, Outcome, Wanted
 
 _PERSON = select(principals.c.active, principals.c.seat_state, principals.c.epoch).where(
     principals.c.org_id == ORG_ID, principals.c.id == bindparam("id")
@@ -43,9 +30,6 @@ _OPEN = (
     .order_by(spend_counters.c.ends_at)
     .limit(1)
 )
-_BY_IDS = select(spend_counters).where(
-    spend_counters.c.org_id == ORG_ID, is_one_of(spend_counters.c.id, "ids")
-)
 _INSERT_COUNTER = insert(spend_counters)
 _HOLD = (
     update(spend_counters)
@@ -55,30 +39,13 @@ _HOLD = (
         limit_nanousd=bindparam("cap"),
     )
 )
-_END = (
-    update(spend_counters)
-    .where(spend_counters.c.org_id == ORG_ID, spend_counters.c.id == bindparam("row_id"))
-    .values(
-        reserved_nanousd=spend_counters.c.reserved_nanousd - bindparam("held"),
-        settled_nanousd=spend_counters.c.settled_nanousd + bindparam("cost"),
-        noticed_percent=bindparam("noticed"),
-    )
-)
-_RESERVATION = select(reservations).where(
-    reservations.c.org_id == ORG_ID, reservations.c.id == bindparam("id")
-)
 _INSERT_RESERVATION = insert(reservations)
-_END_RESERVATION = (
-    update(reservations)
-    .where(reservations.c.org_id == ORG_ID, reservations.c.id == bindparam("row_id"))
-    .values(state=bindparam("new_state"), settled_nanousd=bindparam("cost"), ended_at=bindparam("moment"))
-)
-_INSERT_ENTRY = insert(ledger_entries)
 
 
 class SqlitePostings:
     def __init__(self, uow: UnitOfWork) -> None:
         self._uow = uow
+        self._endings = Endings(uow)
 
     def hold(self, hold: Hold) -> Outcome:
         uow = self._uow
@@ -110,39 +77,7 @@ class SqlitePostings:
         return Outcome(DONE, [replace(row, reserved_nanousd=row.reserved_nanousd + amount) for row in moved])
 
     def end(self, end: End, *, may_notice: bool) -> Outcome:
-        uow = self._uow
-        held = uow.execute(_RESERVATION, {"id": end.reservation_id}).one()
-        if held.state not in ("open", "closing"):
-            return Outcome(ENDED)
-        cost = end.cost_nanousd or 0
-        rows = self._in_order(held.counter_ids)
-        levels = [
-            max(row.noticed_percent, level_reached(row.settled_nanousd + cost, row.limit_nanousd))
-            for row in rows
-        ]
-        before = [_moved(place, row) for place, row in enumerate(rows, start=1)]
-        if not may_notice and any(
-            level > row.noticed_percent for level, row in zip(levels, rows, strict=True)
-        ):
-            return Outcome(NOTICE)
-        for row, level in zip(rows, levels, strict=True):
-            values = {"row_id": row.id, "held": held.reserved_nanousd, "cost": cost, "noticed": level}
-            uow.execute(_END, values)
-        ended = {"row_id": held.id, "new_state": end.state, "cost": end.cost_nanousd, "moment": uow.now}
-        uow.execute(_END_RESERVATION, ended)
-        if end.cost_nanousd is not None:
-            self._book(end, held)
-        return Outcome(
-            DONE,
-            [
-                replace(
-                    row,
-                    settled_nanousd=row.settled_nanousd + cost,
-                    reserved_nanousd=row.reserved_nanousd - held.reserved_nanousd,
-                )
-                for row in before
-            ],
-        )
+        return self._endings.end(end, may_notice=may_notice)
 
     def _find(self, wanted: Wanted) -> Row | None:
         return self._uow.execute(_OPEN, {**_key(wanted), "moment": self._uow.now}).first()
@@ -161,33 +96,6 @@ class SqlitePostings:
         uow.execute(_INSERT_COUNTER, values)
         return uow.execute(_OPEN, {**_key(wanted), "moment": uow.now}).one()
 
-    def _in_order(self, counter_ids: Sequence[str]) -> list[Row]:
-        found = {row.id: row for row in self._uow.execute(_BY_IDS, {"ids": list(counter_ids)})}
-        return [found[counter_id] for counter_id in counter_ids]
-
-    def _book(self, end: End, held: Row) -> None:
-        shared = (
-            "principal_id",
-            "user_id",
-            "surface",
-            "model",
-            "priced_as",
-            "batch",
-            "repository",
-            "feature",
-            "session_id",
-            "counter_ids",
-        )
-        values = {
-            **end.entry,
-            **{name: getattr(held, name) for name in shared},
-            "reservation_id": held.id,
-            "amount_nanousd": end.cost_nanousd,
-            "occurred_at": held.authorized_at,
-            "recorded_at": self._uow.now,
-        }
-        self._uow.execute(_INSERT_ENTRY, values)
-
 
 def _key(wanted: Wanted) -> dict[str, str]:
     return {"scope_type": wanted.scope_type, "scope_id": wanted.scope_id, "window": wanted.window}
@@ -202,18 +110,4 @@ def _looked_at(place: int, wanted: Wanted, row: Row | None) -> Moved:
     if row is None:
         key = (wanted.scope_type, wanted.scope_id, wanted.window)
         return Moved(place, *key, None, 0, 0, wanted.limit_nanousd, 0)
-    return replace(_moved(place, row), limit_nanousd=wanted.limit_nanousd)
-
-
-def _moved(place: int, row: Row) -> Moved:
-    return Moved(
-        place,
-        row.scope_type,
-        row.scope_id,
-        row.window,
-        row.ends_at,
-        row.settled_nanousd,
-        row.reserved_nanousd,
-        row.limit_nanousd,
-        row.noticed_percent,
-    )
+    return replace(Moved.of(place, row), limit_nanousd=wanted.limit_nanousd)

@@ -1,14 +1,14 @@
 """Books reported usage: each event as a call, by a reservation of nothing that ends with what it cost.
 
-So there is one way in which money moves (`postings.py`). All people and counters of a request are locked
-first, in the order of everybody, and only then does anything move. It must not know who reports.
+All people and counters of a request are locked first, in the order of everybody; only then does anything
+move, and each counter once for all events. It must not know who reports.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select
+from sqlalchemy import and_, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.outbox import Outbox
@@ -18,9 +18,10 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.organizations import OrganizationService
 from app.governance.limits import LimitService
+from app.spend.endings import Endings
 from app.spend.models import ledger_entries, reservations
 from app.spend.notices import announce
-from app.spend.postings import DONE, End, Postings
+from app.spend.postings import End
 from app.spend.pricing import Usage
 from app.spend.usage_counters import Spent, UsageCounters
 from app.spend.usage_models import usage_events
@@ -78,9 +79,13 @@ _ORIGINALS = (
         usage_events.c.corrects_event_id.is_(None),
     )
 )
-# What is booked of an event so far, with all its corrections.
+_original = func.coalesce(usage_events.c.corrects_event_id, usage_events.c.event_id)
+# What is booked of events so far, each with all its corrections.
 _SO_FAR = (
-    select(*(func.sum(ledger_entries.c[name]).label(name) for name in ("amount_nanousd", *TOKENS)))
+    select(
+        _original.label("event_id"),
+        *(func.sum(ledger_entries.c[name]).label(name) for name in ("amount_nanousd", *TOKENS)),
+    )
     .select_from(
         usage_events.join(
             ledger_entries,
@@ -93,10 +98,11 @@ _SO_FAR = (
     .where(
         usage_events.c.org_id == ORG_ID,
         or_(
-            usage_events.c.event_id == bindparam("event_id"),
-            usage_events.c.corrects_event_id == bindparam("event_id"),
+            is_one_of_texts(usage_events.c.event_id, "event_ids"),
+            is_one_of_texts(usage_events.c.corrects_event_id, "event_ids"),
         ),
     )
+    .group_by(_original)
 )
 
 
@@ -110,17 +116,28 @@ class Booking:
     nanousd: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    """A reservation to make and to end at once; `corrects` is the id of the event that it corrects."""
+
+    event_id: str
+    row: Mapping[str, Any]
+    nanousd: int
+    tokens: Mapping[str, int | None]
+    corrects: str | None = None
+
+
 class UsageBooking:
     def __init__(
         self,
         uow: UnitOfWork,
-        postings: Postings,
+        endings: Endings,
         limits: LimitService,
         organizations: OrganizationService,
         outbox: Outbox,
     ) -> None:
         self._uow = uow
-        self._postings = postings
+        self._endings = endings
         self._limits = limits
         self._organizations = organizations
         self._outbox = outbox
@@ -138,22 +155,11 @@ class UsageBooking:
         spent = self._spent(bookings)
         counters = UsageCounters(self._uow, self._organizations.current().zone)
         opened = counters.open(spent, [row.principal_id for row in originals])
-        rows = [self._reservation(*pair) for pair in zip(bookings, opened, strict=True)]
-        if rows:
-            self._uow.execute_many(_RESERVE, rows)
-            self._store([(booking.event.id, row) for booking, row in zip(bookings, rows, strict=True)])
-        moving = (*opened, *(row.counter_ids for row in originals))
-        counters.lock(spent, (counter_id for each in moving for counter_id in each))
-        for booking, row in zip(bookings, rows, strict=True):
-            self._end(row, booking.nanousd, _tokens(booking.event.cost.usage))
-        # Some may be of this very request.
-        booked = self._originals(corrections)
-        return [
-            self._correct(correction, booked[correction.corrects], prices)
-            if correction.corrects in booked
-            else UNKNOWN_EVENT
-            for correction in corrections
-        ]
+        postings = [self._posting(*pair) for pair in zip(bookings, opened, strict=True)]
+        moving = {counter_id for each in opened for counter_id in each}
+        moving.update(counter_id for row in originals for counter_id in row.counter_ids)
+        self._post(postings, lambda: counters.lock(spent, moving))
+        return self._correct(corrections, prices)
 
     def _originals(self, corrections: Sequence[Correction]) -> dict[str, Row]:
         if not corrections:
@@ -172,28 +178,46 @@ class UsageBooking:
             for booking in bookings
         ]
 
-    def _correct(self, event: Correction, original: Row, prices: Prices) -> int | str:
-        uow = self._uow
-        if prices.is_unknown(original.priced_as, event.cost, original.authorized_at):
-            return UNKNOWN_PRICE
-        so_far = uow.execute(_SO_FAR, {"event_id": event.corrects}).one()
-        cost = prices.cost(original.priced_as, event.cost, original.authorized_at, batch=original.batch)
-        wanted = _tokens(event.cost.usage)
-        tokens = {
-            name: None if value is None else value - int(getattr(so_far, name) or 0)
-            for name, value in wanted.items()
-        }
-        shared = {name: getattr(original, name) for name in _SHARED}
-        row = {**_NOTHING_HELD, **shared, "id": uow.ids.new()}
-        uow.execute(_RESERVE, row)
-        self._store([(event.id, row)], corrects=event.corrects)
-        difference = cost - int(so_far.amount_nanousd)
-        self._end(row, difference, tokens)
-        return difference
+    def _correct(self, corrections: Sequence[Correction], prices: Prices) -> list[int | str]:
+        # Some may be of this very request.
+        originals = self._originals(corrections)
+        so_far = self._so_far(originals)
+        answers: list[int | str] = []
+        postings = []
+        for event in corrections:
+            original = originals.get(event.corrects)
+            if original is None:
+                answers.append(UNKNOWN_EVENT)
+                continue
+            if prices.is_unknown(original.priced_as, event.cost, original.authorized_at):
+                answers.append(UNKNOWN_PRICE)
+                continue
+            cost = prices.cost(original.priced_as, event.cost, original.authorized_at, batch=original.batch)
+            wanted = {"amount_nanousd": cost, **_tokens(event.cost.usage)}
+            booked = so_far[event.corrects]
+            change = {name: None if value is None else value - booked[name] for name, value in wanted.items()}
+            booked.update({name: value for name, value in wanted.items() if value is not None})
+            difference = change.pop("amount_nanousd") or 0
+            shared = {name: getattr(original, name) for name in _SHARED}
+            row = {**_NOTHING_HELD, **shared, "id": self._uow.ids.new()}
+            postings.append(_Posting(event.id, row, difference, change, corrects=event.corrects))
+            answers.append(difference)
+        # Their counters are locked already.
+        self._post(postings, lambda: None)
+        return answers
 
-    def _reservation(self, booking: Booking, counter_ids: Sequence[str]) -> dict[str, Any]:
-        event = booking.event
+    def _so_far(self, originals: Mapping[str, Row]) -> dict[str, dict[str, int]]:
+        if not originals:
+            return {}
+        rows = self._uow.execute(_SO_FAR, {"event_ids": sorted(originals)})
         return {
+            row.event_id: {name: int(getattr(row, name) or 0) for name in ("amount_nanousd", *TOKENS)}
+            for row in rows
+        }
+
+    def _posting(self, booking: Booking, counter_ids: Sequence[str]) -> _Posting:
+        event = booking.event
+        row = {
             **_NOTHING_HELD,
             "id": self._uow.ids.new(),
             "principal_id": booking.person.principal_id,
@@ -209,27 +233,33 @@ class UsageBooking:
             "authorized_at": event.occurred_at,
             "expires_at": event.occurred_at,
         }
+        return _Posting(event.id, row, booking.nanousd, _tokens(event.cost.usage))
 
-    def _store(self, made: Sequence[tuple[str, Mapping[str, Any]]], corrects: str | None = None) -> None:
-        rows = [
-            {
-                "event_id": event_id,
-                "reservation_id": row["id"],
-                "user_id": row["user_id"],
-                "corrects_event_id": corrects,
-                "received_at": self._uow.now,
-            }
-            for event_id, row in made
-        ]
-        self._uow.execute_many(_STORE, rows)
+    def _post(self, postings: Sequence[_Posting], lock_counters: Callable[[], None]) -> None:
+        if not postings:
+            lock_counters()
+            return
+        self._uow.execute_many(_RESERVE, [posting.row for posting in postings])
+        self._uow.execute_many(_STORE, [self._event(posting) for posting in postings])
+        pairs = [(self._settled(posting), posting.row) for posting in postings]
+        # The limits of groups and of the organization are nobody's own.
+        users = {posting.row["principal_id"]: posting.row["user_id"] for posting in postings}
+        for counter in self._endings.end_all(pairs, lock_counters):
+            announce(self._uow, self._outbox, [counter], users.get(counter.scope_id, ""))
 
-    def _end(self, row: Mapping[str, Any], nanousd: int, tokens: Mapping[str, int | None]) -> None:
-        entry = {**tokens, "id": self._uow.ids.new(), "kind": "usage"}
-        end = End(row["principal_id"], row["id"], "settled", nanousd, entry)
-        outcome = self._postings.end(end, may_notice=True)
-        if outcome.verdict != DONE:
-            raise RuntimeError(f"A reservation made in this transaction is {outcome.verdict}.")
-        announce(self._uow, self._outbox, outcome.moved, row["user_id"])
+    def _event(self, posting: _Posting) -> dict[str, Any]:
+        return {
+            "event_id": posting.event_id,
+            "reservation_id": posting.row["id"],
+            "user_id": posting.row["user_id"],
+            "corrects_event_id": posting.corrects,
+            "received_at": self._uow.now,
+        }
+
+    def _settled(self, posting: _Posting) -> End:
+        entry = {**posting.tokens, "id": self._uow.ids.new(), "kind": "usage"}
+        row = posting.row
+        return End(row["principal_id"], row["id"], "settled", posting.nanousd, entry)
 
 
 def _tokens(usage: Usage | None) -> dict[str, int | None]:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from app.core.clock import rfc3339
 from app.core.connection import Connection
 from tests.support.cast import Organization
+from tests.support.fakes import FakeClock
 from tests.support.till import Till
 
 _NO_WORK = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
@@ -74,3 +76,25 @@ def test_a_call_costs_the_same_in_ten_groups_and_after_fifty_calls(till: Till, s
     for _ in range(50):
         till.settle(till.allowed(ada), cost_usd="0.001")
     assert len(statements(lambda: till.ask(ada))) == len(before)
+
+
+def test_a_report_of_many_events_moves_each_counter_once(
+    till: Till, statements: Count, clock: FakeClock
+) -> None:
+    ada, _ = till.hire({"monthly": "100"})
+    reporter = till.organization.api_with("usage:write")
+
+    def report(count: int) -> list[str]:
+        event = {
+            "user": {"id": f"user_{ada}"},
+            "surface": "code",
+            "model": "claude-sonnet-4-6",
+            "occurred_at": rfc3339(clock.now()),
+            "cost_usd": "0.01",
+        }
+        events = [{**event, "id": f"{count}-{number}"} for number in range(count)]
+        return statements(lambda: reporter.post("/usage_events", {"events": events}))
+
+    report(2)
+    few, many = report(20), report(200)
+    assert len(few) == len(many)
