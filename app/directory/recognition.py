@@ -4,12 +4,14 @@ The statement also tells row-level security which organization the transaction s
 what the credential allows; its scopes and tolerances are handed on as they are.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, and_, bindparam, case, or_, select, true, update
+from sqlalchemy import BindParameter, Select, Text, and_, bindparam, case, cast, or_, select, true, update
 
 from app.core.database import UtcDateTime
 from app.core.errors import UnauthenticatedError
@@ -21,6 +23,8 @@ from app.directory.models import credentials
 LAST_USED_EVERY = timedelta(minutes=1)
 # How long before its end a secret's bearer is warned in each answer.
 WARNED_BEFORE = timedelta(days=30)
+# Credentials differ in little, however many there are.
+SETTINGS = 1_000
 TOKEN_KINDS = {"scim_token": "scim", "api_key": "api"}
 
 # "auto", "strict" or the names of tolerances.
@@ -54,8 +58,9 @@ def _recognize(dialect: str) -> Select[Any]:
     used, is_present = credentials.c.last_used_at, credentials.c.secret_hash == key_hash
     shown = (
         credentials.c.id,
-        credentials.c.scopes,
-        credentials.c.tolerances,
+        # As text, because reading the same two values again for each request costs as much as finding them.
+        cast(credentials.c.scopes, Text).label("scopes_text"),
+        cast(credentials.c.tolerances, Text).label("tolerances_text"),
         case((is_present, credentials.c.expires_at), else_=credentials.c.previous_expires_at).label(
             "ends_at"
         ),
@@ -86,6 +91,17 @@ class Recognized:
     stale_last_used: bool
     ends_soon_at: datetime | None
     tolerances: ToleranceSetting | None
+
+
+@lru_cache(maxsize=SETTINGS)
+def _scopes(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
+
+
+@lru_cache(maxsize=SETTINGS)
+def _tolerances(text: str | None) -> ToleranceSetting | None:
+    value = None if text is None else json.loads(text)
+    return tuple(value) if isinstance(value, list) else value
 
 
 _RECOGNIZE = {dialect: _recognize(dialect) for dialect in ("postgresql", "sqlite")}
@@ -119,10 +135,10 @@ class Recognition:
         return Recognized(
             id=row.id,
             org_id=row.entered,
-            scopes=frozenset(row.scopes),
+            scopes=_scopes(row.scopes_text),
             stale_last_used=row.is_stale,
             ends_soon_at=row.ends_at if is_soon else None,
-            tolerances=row.tolerances,
+            tolerances=_tolerances(row.tolerances_text),
         )
 
     def mark_used(self, credential_id: str) -> None:

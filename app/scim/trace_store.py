@@ -101,8 +101,8 @@ class TraceStore:
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows as `trace_writer.row_of` makes them."""
         uow = self._uow
-        records = (json.dumps({**row, "id": uow.ids.new()}, ensure_ascii=False) for row in rows)
-        uow.execute(_INSERT[uow.dialect], {"records": f"[{','.join(records)}]"})
+        records = [{**row, "id": uow.ids.new()} for row in rows]
+        uow.execute(_INSERT[uow.dialect], {"records": json.dumps(records, ensure_ascii=False)})
 
     def get(self, id_: str) -> Row:
         """One trace with its bodies; raises `NotFoundError`."""

@@ -8,6 +8,7 @@ in trouble has requests to serve first.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -87,7 +88,7 @@ def row_of(trace: RequestTrace) -> dict[str, Any]:
         "detail": _line(trace.detail and masking.sentence(trace.detail), MAX_SENTENCE_LENGTH),
         "duration_microseconds": round(trace.duration_seconds * 1_000_000),
         "credential_id": trace.credential_id,
-        "user_agent": _line(trace.user_agent, MAX_USER_AGENT_LENGTH),
+        "user_agent": _user_agent(trace.user_agent),
         "request_id": trace.request_id,
         "user_id": _id(trace.user_id),
         "group_id": _id(trace.group_id),
@@ -97,6 +98,11 @@ def row_of(trace: RequestTrace) -> dict[str, Any]:
         "response_body": response_body,
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+@lru_cache(maxsize=1_000)
+def _user_agent(text: str | None) -> str | None:
+    return _line(text, MAX_USER_AGENT_LENGTH)
 
 
 def _path(trace: RequestTrace) -> str:

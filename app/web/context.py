@@ -5,10 +5,9 @@ It must not know which services there are; they are asked for by class.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
-
-from flask import g
 
 from app.core.context import Actor, Caller
 from app.core.unit_of_work import UnitOfWork
@@ -51,9 +50,17 @@ class RequestState:
     afterwards: list[Callable[[Services], None]] = field(default_factory=list)
 
 
+# Asked for a dozen times in a request, and Flask's `g` is found anew each time.
+_STATE: ContextVar[RequestState] = ContextVar("usher_request")
+
+
+def begin_request(state: RequestState) -> None:
+    """From here on this thread serves another request."""
+    _STATE.set(state)
+
+
 def state() -> RequestState:
-    current: RequestState = g.usher
-    return current
+    return _STATE.get()
 
 
 def service(kind: type[T]) -> T:

@@ -5,12 +5,12 @@ import time
 from functools import lru_cache
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import Counter, Histogram
 
 from app.core.ids import IdFactory
 from app.core.tokens import without_tokens
-from app.web.context import RequestState, state
+from app.web.context import RequestState, begin_request, state
 from app.web.metrics import REQUESTS, SECONDS
 
 MAX_BODY_BYTES = 1_048_576
@@ -36,7 +36,7 @@ def install(app: Flask, ids: IdFactory) -> None:
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else ids.new()
-        g.usher = RequestState(request_id, time.perf_counter())
+        begin_request(RequestState(request_id, time.perf_counter()))
         if request.path.startswith("/scim/v2/Groups"):
             request.max_content_length = MAX_GROUP_BODY_BYTES
 

@@ -50,8 +50,11 @@ def _transactional(app: Flask, view: View, begin: Begin) -> View:
 def _read_body() -> None:
     """Buffer the body; one that comes in chunks and is too long is refused as any other that is.
 
-    Werkzeug only cuts it, so that what was sent could be taken for something else.
+    Werkzeug only cuts it, so that what was sent could be taken for something else. What only reads has none
+    that means anything (RFC 9110 section 9.3.1).
     """
+    if request.method in SAFE_METHODS:
+        return
     body = request.get_data()
     if request.content_length is None and len(body) == request.max_content_length:
         source: IO[bytes] = request.environ["wsgi.input"]
