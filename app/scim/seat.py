@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, case, cast, select
+from sqlalchemy import ColumnElement, Text, bindparam, case, cast, select
 
 from app.core.connection import Row
 from app.core.tenancy import ORG_ID
@@ -23,20 +23,9 @@ ASSIGNED = "assigned"
 # Whole pages of people have few different seats between them.
 SEATS = 1_000
 
-# What reads of users select from, and the columns of the seat, named as in `FOUND_USER`.
-USERS_WITH_SEATS = users.join(
-    principals,
-    and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
-)
-ROLE_NAME = (
-    select(roles.c.name)
-    .where(roles.c.org_id == ORG_ID, roles.c.id == principals.c.role_id)
-    .correlate(principals)
-    .scalar_subquery()
-    .label("role_name")
-)
-# As text, because reading the same few lists again for each row takes longer than all else of the seat.
-SHOWN_SEAT = (ROLE_NAME, cast(principals.c.surfaces, Text).label("surfaces_text"))
+# The columns of the seat beside those of `LOCKED_USER`, read from `SHOWN`. The list is text, because reading
+# the same few lists again for each row takes longer than all else of the seat.
+SHOWN_SEAT = (roles.c.name.label("role_name"), cast(principals.c.surfaces, Text).label("surfaces_text"))
 SEAT_COLUMNS = (
     *(principals.c[name].label(f"principal_{name}") for name in ("seat_state", "role_id", "lapses_at")),
     *SHOWN_SEAT,

@@ -24,10 +24,11 @@ from app.core.tenancy import ORG_ID
 from app.directory.emails import holds_email
 from app.directory.managers import IS_MANAGER, LIVING_MANAGER, SHOWN_NAME
 from app.directory.models import group_ancestors, group_members, groups, memberships, users
+from app.directory.users import SHOWN
 from app.scim.protocol.constants import ENTERPRISE_USER
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
 from app.scim.protocol.filter_sql_json import member
-from app.scim.seat import FILTERED_COLUMNS, FILTERED_LISTS, SEAT_COLUMNS, USERS_WITH_SEATS
+from app.scim.seat import FILTERED_COLUMNS, FILTERED_LISTS, SEAT_COLUMNS
 from app.scim.shelf import Shelf
 
 _base_url = bindparam("base_url", type_=Text())
@@ -226,7 +227,7 @@ USERS = Shelf.of(
     ),
     RELATED_TO_USER,
     own=(users.c.manager_id, SHOWN_NAME, *SEAT_COLUMNS),
-    source=USERS_WITH_SEATS,
+    source=SHOWN,
 )
 GROUPS = Shelf.of(
     groups,
