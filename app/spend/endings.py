@@ -39,7 +39,7 @@ _END = (
 )
 _BOOK = insert(ledger_entries)
 # What an entry of the ledger has from its reservation.
-_SHARED = (
+SHARED = (
     "principal_id",
     "user_id",
     "surface",
@@ -135,7 +135,7 @@ class Endings:
     def _entry(self, end: End, held: Reservation) -> dict[str, Any]:
         return {
             **end.entry,
-            **{name: held[name] for name in _SHARED},
+            **{name: held[name] for name in SHARED},
             "reservation_id": held["id"],
             "amount_nanousd": end.cost_nanousd,
             "occurred_at": held["authorized_at"],

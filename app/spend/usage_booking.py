@@ -18,7 +18,7 @@ from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.organizations import OrganizationService
 from app.governance.limits import LimitService
-from app.spend.endings import Endings
+from app.spend.endings import SHARED, Endings
 from app.spend.models import ledger_entries, reservations
 from app.spend.notices import announce
 from app.spend.postings import End
@@ -30,20 +30,7 @@ from app.spend.usage_requests import UNKNOWN_EVENT, UNKNOWN_PRICE, Correction, U
 
 TOKENS = tuple(Usage.__dataclass_fields__)
 # What a correction takes over from the event that it corrects.
-_SHARED = (
-    "principal_id",
-    "user_id",
-    "surface",
-    "model",
-    "priced_as",
-    "batch",
-    "repository",
-    "feature",
-    "session_id",
-    "counter_ids",
-    "authorized_at",
-    "expires_at",
-)
+_TAKEN_OVER = (*SHARED, "authorized_at", "expires_at")
 _NOTHING_HELD = {
     "state": "open",
     "revoked": False,
@@ -198,7 +185,7 @@ class UsageBooking:
             change = {name: None if value is None else value - booked[name] for name, value in wanted.items()}
             booked.update({name: value for name, value in wanted.items() if value is not None})
             difference = change.pop("amount_nanousd") or 0
-            shared = {name: getattr(original, name) for name in _SHARED}
+            shared = {name: getattr(original, name) for name in _TAKEN_OVER}
             row = {**_NOTHING_HELD, **shared, "id": self._uow.ids.new()}
             postings.append(_Posting(event.id, row, difference, change, corrects=event.corrects))
             answers.append(difference)

@@ -156,6 +156,18 @@ def test_a_correction_books_the_difference(till: Till, reporter: Reporter) -> No
     assert till.differences() == []
 
 
+def test_corrections_of_one_event_in_one_request_come_one_after_the_other(
+    till: Till, reporter: Reporter
+) -> None:
+    ada, _ = till.hire({"monthly": "10"})
+    assert reporter.results(reporter.event("e1", ada, cost_usd="2")) == ["created"]
+    corrections = ({"id": f"c{cost}", "corrects": "e1", "cost_usd": cost} for cost in ("5", "4"))
+    response = json_of(reporter.send(*corrections))
+    assert [row["booked_usd"] for row in response["data"]] == ["3", "-1"]
+    assert settled(till, ada) == {"monthly": "4"}
+    assert till.differences() == []
+
+
 def test_a_correction_by_tokens_of_a_model_without_a_price_books_nothing(
     till: Till, reporter: Reporter
 ) -> None:
