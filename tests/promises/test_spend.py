@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app.core.database import POOL_SIZE
 from app.core.ids import edge_id
 from app.core.tenancy import ORG_ID
 from app.spend.check import Found, SpendCheck
@@ -147,7 +148,8 @@ def test_no_hard_limit_is_passed_whoever_asks_at_once(acme: Organization, chaos:
         with in_organization(acme.app, acme.id, write=False) as services:
             return list(services.uow.execute(query).scalars())
 
-    with ThreadPoolExecutor(16) as threads:
+    # The look needs a connection as well, and the pool has no line in which to stand for one.
+    with ThreadPoolExecutor(POOL_SIZE - 1) as threads:
         working = [threads.submit(work, seed) for seed in range(16)]
         while not all(one.done() for one in working):
             assert passed_limits() == []
