@@ -1,8 +1,7 @@
 """Stored attributes to the text of a SCIM resource, without parsing what is sent as it is."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.clock import rfc3339
 from app.core.connection import Row
@@ -14,8 +13,7 @@ from app.scim.protocol.projection import Projection
 RELATED = {"User": "groups", "Group": "members"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One resource ready to send."""
 
     id: str
@@ -46,10 +44,14 @@ def render(
     """
     resource_type = projection.resource_type
     location = f"{base_url}{resource_type.endpoint}/{row.id}"
+    created_at = rfc3339(row.created_at)
+    # Most of a page were never changed.
+    is_new = row.last_modified_at == row.created_at
+    last_modified_at = created_at if is_new else rfc3339(row.last_modified_at)
     # Names of types, times and base URLs hold nothing that JSON would escape.
     meta = (
-        f'{{"resourceType":"{resource_type.name}","created":"{rfc3339(row.created_at)}",'
-        f'"lastModified":"{rfc3339(row.last_modified_at)}","location":"{location}",'
+        f'{{"resourceType":"{resource_type.name}","created":"{created_at}",'
+        f'"lastModified":"{last_modified_at}","location":"{location}",'
         f'"version":"W/\\"{row.version}\\""}}'
     )
     tail = "" if related is None else f',"{RELATED[resource_type.name]}":{related}'
