@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.connection import FIRST_REPLANNED, REPLANNED_EVERY, Connection
+from app.core.connection import REPLANNED_EVERY, Connection
 from app.core.database import Database
 from app.settings import Settings
 
@@ -25,6 +25,6 @@ def test_a_connection_plans_anew_after_twice_as_many_uses_and_then_after_each_th
         anew.append(False)
         Connection(database, write=False).close()
     database.dispose()
-    doubled = [FIRST_REPLANNED * 2**times for times in range(6)]
+    doubled = [64, 128, 256, 512]
     seen = [use for use, was_anew in enumerate(anew, 1) if was_anew]
     assert seen == [*doubled, *(REPLANNED_EVERY * times for times in (1, 2, 3))]
