@@ -92,7 +92,9 @@ class Connection:
         try:
             self._cursor.execute("DISCARD PLANS")
         except self._dialect.loaded_dbapi.Error as error:
-            raise self._broken(error, "DISCARD PLANS") from error
+            broken = self._broken(error, "DISCARD PLANS")
+            self._pooled.invalidate(error)
+            raise broken from error
 
     def begin(self) -> None:
         """Open a transaction, unless there is one; from here on nothing holds before `commit`.
