@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import FromClause, Join, and_, bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from app.core.batches import BATCH
 from app.core.tenancy import ORG_ID
@@ -23,7 +23,7 @@ IS_MANAGER = (
     LIVING_MANAGER.c.id == users.c.manager_id,
     LIVING_MANAGER.c.deleted_at.is_(None),
 )
-# Beside `with_manager`: null for nobody living, and empty for somebody without a displayName.
+# Where people are read from `people.SHOWN`: null for nobody living, empty for somebody without a displayName.
 SHOWN_NAME = case((LIVING_MANAGER.c.id.is_not(None), func.coalesce(LIVING_MANAGER.c.display_name, ""))).label(
     "manager_name"
 )
@@ -52,11 +52,6 @@ _FORGET = (
         last_modified_at=bindparam("moment"),
     )
 )
-
-
-def with_manager(users_and_more: FromClause) -> Join:
-    """What users are read from, with the living manager of each, if there is one."""
-    return users_and_more.outerjoin(LIVING_MANAGER, and_(*IS_MANAGER))
 
 
 def name_of(uow: UnitOfWork, manager_id: str | None) -> str | None:

@@ -10,12 +10,9 @@ from app.core.errors import ConflictError
 from app.core.tenancy import ORG_ID
 from app.core.unit_of_work import UnitOfWork
 from app.directory.models import principals, users
+from app.directory.people import WITH_PRINCIPAL
 from app.directory.profile import Profile
 
-WITH_PRINCIPAL = users.join(
-    principals,
-    and_(principals.c.org_id == users.c.org_id, principals.c.id == users.c.principal_id),
-)
 # Three parts, because a database finds each by its own index and none by an OR of them all.
 _namesakes = select(
     users.c.id, users.c.principal_id, users.c.deleted_at, principals.c.blocked, principals.c.jit_signed_in_at

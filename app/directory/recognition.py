@@ -58,7 +58,7 @@ def _recognize(dialect: str) -> Select[Any]:
     used, is_present = credentials.c.last_used_at, credentials.c.secret_hash == key_hash
     shown = (
         credentials.c.id,
-        # As text, because reading the same two values again for each request costs as much as finding them.
+        # As text, because the same two values come with each request, and are read as JSON only once.
         cast(credentials.c.scopes, Text).label("scopes_text"),
         cast(credentials.c.tolerances, Text).label("tolerances_text"),
         case((is_present, credentials.c.expires_at), else_=credentials.c.previous_expires_at).label(

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.core.connection import Row
 from app.core.errors import ConcurrentUpdateError, ConflictError, NotFoundError
@@ -29,15 +29,12 @@ from app.directory.events import (
     UserReactivated,
     UserUpdated,
 )
-from app.directory.models import groups, memberships, principals, roles, users
+from app.directory.models import groups, memberships, principals, users
+from app.directory.people import SHOWN
 from app.directory.profile import PROFILE_COLUMNS, Attributes, Profile, Stored
 
 Indexer = Callable[[Attributes], dict[str, Any]]
 
-# What is shown of people: they themselves, their principal, and their role and manager where they have one.
-SHOWN = managers.with_manager(namesakes.WITH_PRINCIPAL).outerjoin(
-    roles, and_(roles.c.org_id == ORG_ID, roles.c.id == principals.c.role_id)
-)
 # The living user with the principal's columns, held until the transaction ends, so that what is decided
 # on the row is still so when it is written. NO KEY UPDATE: an edge to the person need not wait.
 LOCKED_USER = (

@@ -24,7 +24,7 @@ from app.core.tenancy import ORG_ID
 from app.directory.emails import holds_email
 from app.directory.managers import IS_MANAGER, LIVING_MANAGER, SHOWN_NAME
 from app.directory.models import group_ancestors, group_members, groups, memberships, users
-from app.directory.users import SHOWN
+from app.directory.people import SHOWN
 from app.scim.protocol.constants import ENTERPRISE_USER
 from app.scim.protocol.filter_sql import Bindings, Column, Kind, Relation
 from app.scim.protocol.filter_sql_json import member
