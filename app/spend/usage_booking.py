@@ -1,7 +1,7 @@
 """Books reported usage: each event as a call, by a reservation of nothing that ends with what it cost.
 
-All people and counters of a request are locked first, in the order of everybody; only then does anything
-move, and each counter once for all events. It must not know who reports.
+All people of a request are locked first; its counters, in the order of everybody, only when all else is
+done, and each moves once for all events. It must not know who reports.
 """
 
 from collections.abc import Callable, Mapping, Sequence
